@@ -30,6 +30,7 @@
 #include "dataplane/wire/polling.h"
 #include "dataplane/wire/port_device.h"
 #include "dataplane/wire/session/timers.h"
+#include "dataplane/wire/words.h"
 
 namespace warp::config {
 
@@ -73,7 +74,14 @@ struct NodeSection {
 struct MapServerConfig {
   HostPort address;
   wire::PublicKey public_key;
+  std::optional<uint16_t>
+      tcp;  // where the map takes TLS connections, at that address; unset: nowhere
 };
+
+// When a port's datagrams to the map, and to peers by its relay, go by TCP.
+enum class TcpUse : uint8_t { kAuto, kAlways, kNever };
+inline constexpr wire::Words<TcpUse, 3> kTcpUseWords = {
+    {{"auto", TcpUse::kAuto}, {"always", TcpUse::kAlways}, {"never", TcpUse::kNever}}};
 
 // What a port is trusted to carry at most, in bits a second. 0: as much as is measured.
 struct PortRates {
@@ -103,6 +111,7 @@ struct PortConfig {
   uint8_t tier = 1;             // 1 to kMaxTier; lower ones are used first
   PortRates rate;
   std::optional<CapPolicy> cap;  // unset: it may carry as much as it can
+  TcpUse tcp = TcpUse::kAuto;
 
   // Null where the device is not the kernel's own.
   const wire::KernelDevice* kernel_device() const {
@@ -115,6 +124,14 @@ struct PortConfig {
   bool is_vlan_of_interface() const { return kernel_device() != nullptr && vlan.has_value(); }
   // A name for a device that a worker polls, which may have several ports. Empty: the port has a socket of its own.
   std::string polled_device() const;
+
+  // --- Connections. ---
+  // Whether this is a port in a TLS connection, which warpd makes beside one of the configuration.
+  bool is_carried() const {
+    return kernel_device() != nullptr && kernel_device()->driver == wire::KernelDriver::kTcp;
+  }
+  // That port, beside this one of a kernel interface. It is named NAME/tcp.
+  PortConfig Carried() const;
 
   // --- Patterns. ---
   bool is_pattern() const;

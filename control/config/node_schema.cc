@@ -190,6 +190,12 @@ const SectionOf<MapServerConfig>& MapServerSchema() {
         .Required()
         .Example("Ct2FE+RS5ZuecsirMGZ6GI/msLlwED4OwEGL3sts3Rg=")
         .Why("The public key of the map, which warp-map prints at start.");
+    s.Scalar("tcp", &MapServerConfig::tcp,
+             Optional(WholeNumber<uint16_t>(1, 65535, "TCP port"), "none"))
+        .Example("443")
+        .Why(
+            "The TCP port at which the map takes TLS connections (`stream` in its configuration), "
+            "for interfaces whose network blocks UDP: see ports[].tcp.");
   });
   return section;
 }

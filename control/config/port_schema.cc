@@ -333,6 +333,13 @@ const SectionOf<PortConfig>& PortSchema() {
             "what they carry. From 80 % on its tier counts as one higher; at the limit, "
             "`at_limit` says what becomes of it. What a bill says may differ: `warp cap set` "
             "corrects the count.");
+    s.Scalar("tcp", &PortConfig::tcp, Choice(kTcpUseWords))
+        .Why(
+            "Whether datagrams to a map, and to peers by its relay, go in a TLS connection where "
+            "map[].tcp names one. With auto, this is so while the map does not answer by UDP: "
+            "after 5 seconds of silence, and until UDP has worked for 30 seconds. Such a "
+            "connection is a port of its own, NAME/tcp, and carries payloads only while no other "
+            "port works. Only beside `interface`, without a VLAN.");
     s.Check(CheckPort);
   });
   return section;

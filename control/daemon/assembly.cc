@@ -194,8 +194,16 @@ void Assembly::OpenLinks() {
           .protocol = *protocol,
           .config = config,
           .terms = [this](const config::PortConfig& port) { return caps->TermsOf(port); },
-          .opened = [this](const config::PortConfig& port) { caps->NoteOpened(port); },
-          .closing = [this](const config::PortConfig& port) { caps->NoteClosing(port); },
+          .opened =
+              [this](const config::PortConfig& port) {
+                caps->NoteOpened(port);
+                if (carriers != nullptr) carriers->NoteOpened(port);
+              },
+          .closing =
+              [this](const config::PortConfig& port) {
+                caps->NoteClosing(port);
+                if (carriers != nullptr) carriers->NoteClosing(port);
+              },
           .made =
               [this](const config::PortConfig& port) {
                 if (absl::Status status = caps->Add(port); !status.ok())
@@ -204,6 +212,7 @@ void Assembly::OpenLinks() {
           .forgotten = [this](const config::PortConfig& port) { caps->Remove(port); },
           .raise = [this](Event event) { observer->Raise(std::move(event)); }},
       [this](const Links::Published& published) { OnPublished(published); });
+  carriers = std::make_unique<Carriers>(*loop, config, *protocol, *links);
   traffic = std::make_unique<Traffic>(*loop, *dataplane, *protocol, config.node.window);
   traffic->set_warn(LogWarning);
   remotes = std::make_unique<Remotes>(*loop, *resolver, *protocol);

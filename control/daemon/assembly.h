@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/cap/cap_keeper.h"
+#include "control/carrier/carriers.h"
 #include "control/config/node_config.h"
 #include "control/daemon/node_reload.h"
 #include "control/daemon/remotes.h"
@@ -67,6 +68,7 @@ class Assembly {
   IcmpCounters icmp;                      // of these
   std::unique_ptr<cap::CapKeeper> caps;
   std::unique_ptr<Links> links;
+  std::unique_ptr<Carriers> carriers;
   std::unique_ptr<Traffic> traffic;
   std::unique_ptr<Remotes> remotes;
   std::unique_ptr<NodeReload> reload_target;

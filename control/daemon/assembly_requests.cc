@@ -93,6 +93,7 @@ NodeView Assembly::View() const {
           .traffic = *traffic,
           .caps = &caps->book(),
           .link_book = &observer->link_book(),
+          .carriers = carriers.get(),
           .port_since = [this](const std::string& port) { return observer->PortSince(port); },
           .events = observer->events().raised(),
           .hooks_missed = observer->hooks().missed(),

@@ -45,6 +45,7 @@ std::string Links::ReasonOf(const PortTable::Port& port) const {
   if (!port.id.has_value() || !port.reason.empty()) return port.reason;
   const std::string interface = "interface " + port.config.kernel_side();
   if (!health_.alive(port.info.worker)) return "its worker does not answer";
+  if (!port.link && port.config.is_carried()) return port.not_carried;
   if (!port.kernel.admin_up) return interface + " is down";
   if (!port.kernel.carrier) return interface + " has no link";
   if (!port.kernel.addresses.empty()) return "";
@@ -58,7 +59,9 @@ void Links::TellPort(wire::PortId id, const PortTable::Port& port) {
                             .listen_port = context_.config.node.listen_port});
   const auto mtu = static_cast<uint16_t>(std::min<uint32_t>(port.info.mtu, port.kernel.mtu));
   context_.dataplane.SetPortMtu(id, mtu);
-  const cap::PortTerms terms = context_.terms(port.config);
+  cap::PortTerms terms = context_.terms(port.config);
+  // It goes a longer way, and TCP repeats what is late already.
+  if (port.config.is_carried()) terms.use = std::max(terms.use, protocol::PortUse::kLastResort);
   context_.protocol.SetPort(context_.loop.now(), id,
                             {.up = port.kernel.up(),
                              .addresses = port.kernel.addresses,
@@ -67,7 +70,8 @@ void Links::TellPort(wire::PortId id, const PortTable::Port& port) {
                              .link_locals = port.kernel.link_locals,
                              .down = terms.rate.down,
                              .number = context_.config.NumberOf(port.config),
-                             .use = terms.use});
+                             .use = terms.use,
+                             .only = port.only});
   forwarding_.PortsChanged();
   changed_ = true;
 }

@@ -75,7 +75,14 @@ class Links : private PortListener {
   }
   absl::StatusOr<bool> PortSettled(const std::string& name) const { return ports_.Settled(name); }
   void ClosePort(const std::string& name) { ports_.Close(name); }
+  void ClosePort(const std::string& name, const std::string& reason) { ports_.Close(name, reason); }
   void RetunePort(const config::PortConfig& port) { ports_.Retune(port); }
+
+  // Of a port in a connection, as PortTable has it.
+  void SetCarried(const std::string& name, const std::optional<wire::IpAddress>& only,
+                  const std::string& reason) {
+    ports_.SetCarried(name, only, reason);
+  }
 
   // The port is used on other terms from now on.
   void TermsChanged(const config::PortConfig& port);

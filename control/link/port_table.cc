@@ -283,6 +283,16 @@ void PortTable::SetLink(Port& port, bool up) {
   SetKernel(port, netlink_.Find(port.config.kernel_side()));
 }
 
+void PortTable::SetCarried(const std::string& name, const std::optional<wire::IpAddress>& only,
+                           const std::string& reason) {
+  Port* const port = FindNamed(name);
+  if (port == nullptr || (port->only == only && port->not_carried == reason)) return;
+  port->only = only;
+  port->not_carried = reason;
+  SetLink(*port, only.has_value());
+  if (port->id.has_value()) listener_.OnPortChanged(*port->id);
+}
+
 // Of a device that serves one address the others are not the port's.
 void PortTable::SetKernel(Port& port, const InterfaceState& state) {
   port.kernel = state;

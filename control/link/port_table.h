@@ -55,7 +55,7 @@ class PortTable {
  public:
   struct Port {
     explicit Port(config::PortConfig port_config, bool by_pattern = false)
-        : config(std::move(port_config)), made(by_pattern) {}
+        : config(std::move(port_config)), made(by_pattern), link(!config.is_carried()) {}
 
     config::PortConfig config;            // as the file has it, or as its pattern makes it
     const bool made;                      // by a pattern
@@ -68,7 +68,11 @@ class PortTable {
     InterfaceState
         kernel;  // of the interface with the addresses: the same one, a VLAN's or the companion
     // As the driver tells, where the kernel does not see the device; of a VLAN, as the interface below it has it.
-    bool link = true;
+    bool link;
+    // Of a port in a connection (control/carrier): the only address that it reaches, while it is up, and otherwise why
+    // it is not.
+    std::optional<wire::IpAddress> only;
+    std::string not_carried = "its connection is not up yet";
     std::optional<bool>
         vlan_of_kernel;         // the kernel has an interface for the VLAN; unset: not yet looked
     std::string reason;         // why the port is not open, for status
@@ -127,9 +131,15 @@ class PortTable {
   absl::Status Open(const config::PortConfig& config, bool was_there = false);
   // Whether that has ended well: the port is open, or it is opened when what it lacks comes. False: it is under way.
   absl::StatusOr<bool> Settled(const std::string& name) const;
-  void Close(const std::string& name);
+  void Close(const std::string& name,
+             const std::string& reason = "the configuration has it no more, or in another way");
   // The port is used in another way, with the device that it has (config::EffectBetween).
   void Retune(const config::PortConfig& config);
+
+  // Of a port in a connection (control/carrier), which is opened and closed like those above, though the configuration
+  // does not name it: the connection is up, and reaches this address alone; or it is not, for that reason.
+  void SetCarried(const std::string& name, const std::optional<wire::IpAddress>& only,
+                  const std::string& reason);
 
   const std::vector<std::unique_ptr<Port>>& ports() const { return ports_; }
   const Port* Find(wire::PortId id) const;  // null: not open

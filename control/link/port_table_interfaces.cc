@@ -293,11 +293,11 @@ absl::StatusOr<bool> PortTable::Settled(const std::string& name) const {
   return Named(*port, port->outcome);
 }
 
-void PortTable::Close(const std::string& name) {
+void PortTable::Close(const std::string& name, const std::string& reason) {
   const auto port = std::find_if(ports_.begin(), ports_.end(),
                                  [&](const auto& one) { return one->config.name == name; });
   if (port == ports_.end()) return;
-  Forget(**port, "the configuration has it no more, or in another way");
+  Forget(**port, reason);
   ports_.erase(port);
 }
 
@@ -317,8 +317,8 @@ void PortTable::Retune(Port& port, const config::PortConfig& config) {
 bool PortTable::Serves(const std::string& interface) const {
   return std::any_of(ports_.begin(), ports_.end(), [&](const auto& port) {
     const wire::KernelDevice* const kernel = port->config.kernel_device();
-    return port->config.name == interface ||
-           (kernel != nullptr && !port->config.vlan && kernel->interface == interface);
+    return port->config.name == interface || (!port->config.is_carried() && kernel != nullptr &&
+                                              !port->config.vlan && kernel->interface == interface);
   });
 }
 

@@ -3,6 +3,7 @@
 #define WARP_CONTROL_PROTOCOL_PORT_STATE_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "control/protocol/port_use.h"
@@ -22,6 +23,8 @@ struct PortState {
   uint64_t down = 0;    // bits a second of frames that may come in by it; 0: no bound
   uint32_t number = 0;  // by which the configuration binds endpoints to it; 0: it binds none
   PortUse use = PortUse::kFree;
+  // The only address that is reached by it: that of the map at the end of its connection. Unset: any.
+  std::optional<wire::IpAddress> only = {};
 
   friend bool operator==(const PortState&, const PortState&) = default;
 };

@@ -1,9 +1,11 @@
-// The verdict on each link of a peer, in the status.
+// The verdict on each link of a peer, and the connection of a port that is in one, in the status.
 #ifndef WARP_CONTROL_STATUS_LINK_JSON_H_
 #define WARP_CONTROL_STATUS_LINK_JSON_H_
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 
+#include "control/carrier/carriers.h"
 #include "control/verdict/link_book.h"
 
 namespace warp::control {
@@ -11,6 +13,8 @@ namespace warp::control {
 // How many copies of a payload arrive by all links; 0 where nothing came.
 double CopiesOf(const verdict::LinkBook::Links& links);
 nlohmann::ordered_json LinksJson(const verdict::LinkBook::Links& links);
+// null: it is in none. `carriers` may be null.
+nlohmann::ordered_json CarrierJson(const Carriers* carriers, const std::string& port);
 
 }  // namespace warp::control
 

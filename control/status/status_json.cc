@@ -94,6 +94,7 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                {"reason", view.links.ReasonOf(port)},
                {"since_s", Seconds(view.now - PortSince(view, port.config.name))}};
   Json addresses = Json::array();
+  json["stream"] = CarrierJson(view.carriers, port.config.name);
   for (const wire::IpAddress& address : port.kernel.addresses) {
     addresses.push_back(address.ToString());
   }

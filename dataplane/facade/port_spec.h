@@ -61,6 +61,9 @@ struct PortInfo {
   // A socket in whose error queue the kernel puts what it hears by ICMP of the port's datagrams; -1: none. Valid until
   // the port is removed.
   int error_fd = -1;
+  // Of KernelDriver::kTcp: the carrier's end of the port's socket, valid until the port is removed (carrier_message.h);
+  // elsewhere -1.
+  int carrier_fd = -1;
   // Its frames go to other machines, so that they should carry UDP checksums.
   bool on_wire = false;
   // The port sends [header -> payload] chains without a copy.

@@ -1,4 +1,5 @@
-// The two clocks of the control thread. Beside it only the making of a forwarding table, on the same thread, reads one.
+// The two clocks of the control thread. Beside it only the making of a forwarding table, on the same thread, reads one,
+// and each carrier on its own.
 #ifndef WARP_DATAPLANE_OS_BOOT_CLOCK_H_
 #define WARP_DATAPLANE_OS_BOOT_CLOCK_H_
 

@@ -24,6 +24,7 @@ DriverChoice ChooseDriver(absl::string_view interface, const DriverFacts& facts,
 
 absl::string_view DriverWord(const PortDevice& device) {
   if (const auto* kernel = std::get_if<KernelDevice>(&device)) {
+    if (kernel->driver == KernelDriver::kTcp) return "tcp";
     return WordOf(kKernelDriverWords, kernel->driver);
   }
   return std::holds_alternative<PciDevice>(device) ? "pci" : "devargs";

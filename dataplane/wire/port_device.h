@@ -12,8 +12,11 @@
 
 namespace warp::wire {
 
-enum class KernelDriver : uint8_t { kAuto, kAfPacket, kAfXdp, kUdp };
+// kTcp is of ports that warpd makes itself, beside those of the configuration: their datagrams travel in a TLS
+// connection (control/carrier).
+enum class KernelDriver : uint8_t { kAuto, kAfPacket, kAfXdp, kUdp, kTcp };
 
+// Those of the configuration.
 inline constexpr Words<KernelDriver, 4> kKernelDriverWords = {{
     {"auto", KernelDriver::kAuto},
     {"af_packet", KernelDriver::kAfPacket},
@@ -56,7 +59,7 @@ using PortDevice = std::variant<KernelDevice, PciDevice, VirtualDevice>;
 // The VLANs of a device that may be ports (IEEE 802.1Q, table 9-2).
 inline constexpr uint16_t kMinVlan = 1, kMaxVlan = 4094;
 
-// "auto", "af_packet", "af_xdp", "udp", "pci" or "devargs": the word for status.
+// "auto", "af_packet", "af_xdp", "udp", "tcp", "pci" or "devargs": the word for status.
 absl::string_view DriverWord(const PortDevice& device);
 // The interface, the address or the device arguments: what errors and status call the device.
 const std::string& DeviceText(const PortDevice& device);

@@ -52,6 +52,7 @@ constexpr std::array kRules = {
     Rule{EntryKind::kPort, "rate", Effect::kLive},
     Rule{EntryKind::kPort, "cap", Effect::kLive},
     Rule{EntryKind::kPort, "optional", Effect::kLive},
+    Rule{EntryKind::kPort, "tcp", Effect::kLive},
     Rule{EntryKind::kPort, "except", Effect::kLive},
     Rule{EntryKind::kPort, "", Effect::kReopen},
 

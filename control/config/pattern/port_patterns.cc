@@ -90,4 +90,21 @@ std::string LeftOutText(const PortPatterns::Entry& entry) {
                       " no port: ", entry.reason);
 }
 
+// --- Ports in connections. ---
+
+PortConfig PortConfig::Carried() const {
+  // TCP cuts what it carries, so that the interface's own does not matter.
+  constexpr uint16_t kMtu = 1500;
+  PortConfig port = *this;
+  port.name = absl::StrCat(name, "/tcp");
+  port.device = wire::KernelDevice{.interface = kernel_device()->interface,
+                                   .driver = wire::KernelDriver::kTcp};
+  port.cpu.reset();
+  port.cap.reset();
+  port.mtu = std::min<uint16_t>(mtu.value_or(kMtu), kMtu);
+  if (group.empty()) port.group = name;
+  port.optional = true;
+  return port;
+}
+
 }  // namespace warp::config

@@ -205,7 +205,13 @@ void MapClient::Ask(Instant now, Outbox& outbox) {
 void MapClient::AskForRelays(Instant now, Outbox& outbox) {
   const std::vector<std::pair<PortFamily, Route>> routes = registrations_.PublishedRoutes();
   if (routes.empty() || relays_.NextTimeout() > now) return;
-  const auto known = [this](const wire::PublicKey& key) { return lookups_.KnownSince(key); };
+  // Of a peer whose UDP is blocked, as ours is, the map says no endpoint, since no datagram gets to any. It can be
+  // relayed to all the same.
+  const bool blocked = registrations_.in_connection();
+  const auto known = [&](const wire::PublicKey& key) {
+    const std::optional<Instant> since = lookups_.KnownSince(key);
+    return since.has_value() || !blocked ? since : now - Duration(kMapRelayPatience);
+  };
   for (const MapRelays::Ask& ask : relays_.TakeAsks(now, registrations_.Retry(), known)) {
     const auto& [family, route] = routes[static_cast<size_t>(ask.tries) % routes.size()];
     association_.Send(now, route, EncodeMapMessage(MapRelay{ask.request, family.port, ask.key}),
@@ -241,6 +247,7 @@ MapStatus MapClient::Status() const {
   status.own = association_.keys().own().value_or(wire::PublicKey());
   status.endpoints = registrations_.endpoints();
   status.registrations = registrations_.Published();
+  status.silent = registrations_.Unanswered();
   const bool refused = registrations_.refused();
   if (silent_) {
     status.state = "silent";

@@ -19,6 +19,12 @@ struct MapRegistration {
   wire::Endpoint endpoint;  // as the map saw it
 };
 
+// A port whose registers the map has not answered since then.
+struct MapSilence {
+  PortId port = 0;
+  Instant since;
+};
+
 struct MapStatus {
   wire::PublicKey public_key;
   wire::PublicKey own;                    // by which it knows us; zero: by the newest
@@ -26,6 +32,7 @@ struct MapStatus {
   std::string state;                      // "connecting", "connected", "registered", "silent"
   std::string reason;
   std::vector<MapRegistration> registrations;
+  std::vector<MapSilence> silent;
 };
 
 // Endpoints that the map gave for a peer. An empty list is never reported, because it changes nothing.

@@ -176,14 +176,20 @@ bool MapRegistrations::Reaches(const PortFamily& family) const {
   const auto port = ports_.find(family.port);
   return port != ports_.end() && Carries(port->second, family) &&
          std::any_of(options_.endpoints.begin(), options_.endpoints.end(),
-                     [&](const wire::Endpoint& map) { return family.Has(map.address); });
+                     [&](const wire::Endpoint& map) { return Reaches(family, map); });
+}
+
+bool MapRegistrations::Reaches(const PortFamily& family, const wire::Endpoint& map) const {
+  const auto port = ports_.find(family.port);
+  if (port == ports_.end() || !family.Has(map.address)) return false;
+  return !port->second.only.has_value() || *port->second.only == map.address;
 }
 
 std::vector<Way> MapRegistrations::Ways() const {
   std::vector<Way> ways;
   for (const auto& [family, entry] : entries_) {
     for (const wire::Endpoint& map : options_.endpoints) {
-      if (family.Has(map.address)) ways.emplace_back(Route{family.port, map});
+      if (Reaches(family, map)) ways.emplace_back(Route{family.port, map});
     }
   }
   return ways;
@@ -192,7 +198,7 @@ std::vector<Way> MapRegistrations::Ways() const {
 std::optional<Route> MapRegistrations::RouteOf(const PortFamily& family, const Entry& entry) const {
   std::vector<wire::Endpoint> endpoints;
   for (const wire::Endpoint& map : options_.endpoints) {
-    if (family.Has(map.address)) endpoints.push_back(map);
+    if (Reaches(family, map)) endpoints.push_back(map);
   }
   if (endpoints.empty()) return std::nullopt;
   return Route{family.port, endpoints[entry.endpoint % endpoints.size()]};
@@ -221,9 +227,23 @@ std::vector<MapRegistration> MapRegistrations::Published() const {
   return published;
 }
 
+std::vector<MapSilence> MapRegistrations::Unanswered() const {
+  std::vector<MapSilence> silent;
+  for (const auto& [family, entry] : entries_) {
+    if (entry.tries > 0) silent.push_back({family.port, entry.asked});
+  }
+  return silent;
+}
+
 bool MapRegistrations::any_published() const {
   return std::any_of(entries_.begin(), entries_.end(),
                      [](const auto& entry) { return entry.second.published; });
+}
+
+bool MapRegistrations::in_connection() const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
+    return entry.second.published && ports_.at(entry.first.port).only.has_value();
+  });
 }
 
 bool MapRegistrations::refused() const {

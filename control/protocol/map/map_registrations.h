@@ -87,7 +87,10 @@ class MapRegistrations {
   // port use them.
   std::vector<std::pair<PortFamily, Route>> PublishedRoutes() const;
   std::vector<MapRegistration> Published() const;
+  std::vector<MapSilence> Unanswered() const;
   bool any_published() const;
+  // Whether a port is among them that reaches the map alone, in a connection.
+  bool in_connection() const;
   const std::vector<wire::Endpoint>& endpoints() const { return options_.endpoints; }
   bool empty() const { return entries_.empty(); }
   bool refused() const;
@@ -112,6 +115,7 @@ class MapRegistrations {
   };
 
   bool Reaches(const PortFamily& family) const;
+  bool Reaches(const PortFamily& family, const wire::Endpoint& map) const;
   bool Update(Instant now);
   void HandleStale(Instant now, Entry& entry, uint64_t standing);
   std::optional<Route> RouteOf(const PortFamily& family, const Entry& entry) const;

@@ -134,6 +134,9 @@ class Node {
   // Deregisters and says close, and forgets what the map has told.
   void RemoveMap(Instant now, MapId map);
 
+  // The maps may see the port elsewhere than they did, or hear it again.
+  void LookAgain(Instant now, PortId port);
+
   // Whether payloads to the peer are spread over paths: then our probes ask it for feedback, from now on.
   void SetSpreads(Instant now, PeerId peer, bool spreads);
 

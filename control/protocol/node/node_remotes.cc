@@ -111,6 +111,11 @@ MapId Node::AddMap(Instant now, std::unique_ptr<MapDriver> map) {
   return id;
 }
 
+void Node::LookAgain(Instant now, PortId port) {
+  if (draining_) return;
+  for (Map& map : maps_) map.driver->LookAgain(now, port);
+}
+
 void Node::RemoveMap(Instant now, MapId id) {
   const auto map =
       std::find_if(maps_.begin(), maps_.end(), [id](const Map& one) { return one.id == id; });

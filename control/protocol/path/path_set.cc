@@ -37,6 +37,7 @@ bool Contains(const std::vector<wire::IpAddress>& addresses, const wire::IpAddre
 // Whether the endpoint may be behind this port at all.
 bool IsOf(const EndpointBook::Known& known, PortId id, const PortState& port) {
   if (known.port && *known.port != id) return false;
+  if (port.only && *port.only != known.endpoint.address) return false;
   if (known.bound_to() != 0 && known.bound_to() != port.number) return false;
   return !Contains(port.link_locals, known.endpoint.address);
 }

@@ -227,6 +227,7 @@ PortInfo DpdkDataplane::Info(PortId port) const {
           .kernel_sees_frames = slot.port->kernel_sees_frames(),
           .has_link_layer = slot.port->has_link_layer(),
           .error_fd = slot.port->error_fd(),
+          .carrier_fd = slot.port->carrier_fd(),
           .on_wire = slot.port->on_wire(),
           .multi_segment_tx = slot.port->multi_segment_tx()};
 }

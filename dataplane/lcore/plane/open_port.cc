@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/lcore/memory/buffer_size.h"
+#include "dataplane/lcore/port/carrier/driver_carrier.h"
 #include "dataplane/lcore/port/ethdev/driver_pci.h"
 #include "dataplane/lcore/port/ethdev/driver_vdev.h"
 #include "dataplane/lcore/port/ethdev/lab_port.h"
@@ -36,6 +37,8 @@ struct Driver {
         return AfXdpPort::Open(device, spec, id, rx_pool);
       case KernelDriver::kUdp:
         return UdpPort::Open(device, spec, id, rx_pool);
+      case KernelDriver::kTcp:
+        return CarrierPort::Open(device, spec, id, rx_pool);
       case KernelDriver::kAuto:
         break;
     }

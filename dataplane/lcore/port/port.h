@@ -1,6 +1,6 @@
 // A port: one local interface with one RX and one TX queue of packet buffers. Its driver moves them: a DPDK Ethernet
-// device (ethdev_port.h), a packet socket (driver_af_packet.h) or a UDP socket (driver_udp.h). plane/open_port.h opens
-// the one that a device needs.
+// device (ethdev_port.h), a packet socket (driver_af_packet.h), a UDP socket (driver_udp.h) or a connection
+// (driver_carrier.h). plane/open_port.h opens the one that a device needs.
 #ifndef WARP_DATAPLANE_LCORE_PORT_PORT_H_
 #define WARP_DATAPLANE_LCORE_PORT_PORT_H_
 
@@ -71,6 +71,8 @@ class Port {
   const std::optional<wire::IpAddress>& address() const { return address_; }
   // A socket in whose error queue the kernel puts what it hears by ICMP (IP_RECVERR), for control; -1: none.
   int error_fd() const { return error_fd_; }
+  // The other end of the socket of a port in a connection (carrier/driver_carrier.h); -1: the port has none.
+  int carrier_fd() const { return carrier_fd_; }
   // Not a driver between programs of one machine, such as net_ring and net_memif.
   bool on_wire() const { return on_wire_; }
   // TxBurst takes [header -> payload] chains and only reads the payload.
@@ -104,6 +106,7 @@ class Port {
   bool has_link_layer_ = true;
   std::optional<wire::IpAddress> address_;
   int error_fd_ = -1;
+  int carrier_fd_ = -1;
   bool on_wire_ = true;
   bool multi_segment_tx_ = false;
   bool own_pool_only_ = false;

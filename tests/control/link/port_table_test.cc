@@ -82,6 +82,42 @@ TEST_F(PortTableTest, APortWithoutALinkLayerStaysOpenWhateverTheMacAddress) {
   EXPECT_EQ(closed_, 1);
 }
 
+// The interface is up all the time; the connection is what comes and goes.
+TEST_F(PortTableTest, APortInAConnectionIsUpWhileThatIs) {
+  config_.ports.clear();
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  netlink_.interfaces["l0"].carrier = true;
+  config::PortConfig base;
+  base.name = "wan0";
+  base.device = wire::KernelDevice{.interface = "l0"};
+  base.cap.emplace();
+  const config::PortConfig carried = base.Carried();
+  EXPECT_EQ(carried.name, "wan0/tcp");
+  EXPECT_TRUE(carried.is_carried());
+  EXPECT_FALSE(carried.cap.has_value());
+  ASSERT_TRUE(table.Open(carried, /*was_there=*/true).ok());
+  ASSERT_TRUE(TurnUntil(*loop_, [&] {
+    table.TakeNews();
+    return table.ports()[0]->id.has_value();
+  }));
+  const PortTable::Port& port = *table.ports()[0];
+  EXPECT_EQ(port.state(), "down");
+  const wire::IpAddress map = *wire::IpAddress::Parse("192.0.2.9");
+  table.SetCarried("wan0/tcp", map, "");
+  EXPECT_EQ(port.state(), "up");
+  EXPECT_EQ(port.only, map);
+  netlink_.Change("l0", netlink_.interfaces["l0"]);
+  EXPECT_EQ(port.state(), "up");
+  const int told = opened_;
+  table.SetCarried("wan0/tcp", std::nullopt, "it is lost");
+  EXPECT_EQ(port.state(), "down");
+  EXPECT_EQ(port.not_carried, "it is lost");
+  EXPECT_EQ(opened_, told + 1);
+  table.Close("wan0/tcp");
+  EXPECT_EQ(table.ports().size(), 0u);
+}
+
 // A socket in a namespace of its own, on an interface of 1,234 bytes: the kernel's own error for a datagram that is
 // larger stands for one that ICMP tells.
 class SocketOfErrors {

@@ -541,6 +541,23 @@ TEST(Endpoints, BoundOnesAreReachedThroughTheirPortAlone) {
   EXPECT_TRUE(net.HasPath(0, 2, far[0]));
 }
 
+// A port in a connection to a map reaches what is at the map's address, which is its relay, and nobody else.
+TEST(Endpoints, APortThatReachesOneAddressHasPathsThereAlone) {
+  VirtualNet net({.ports = {2, 1}});
+  const PeerId peer = net.AddPeer(0, 1, /*endpoints=*/false);
+  const std::vector<Endpoint> far = {*Endpoint::Parse("198.51.100.7:20000"),
+                                     *Endpoint::Parse("203.0.113.9:13116")};
+  net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kConfig, far);
+  EXPECT_EQ(net.Peer(0, 1).paths.size(), 4u);
+  net.node(0).SetPort(
+      net.now(), 1,
+      {.up = true, .addresses = {*IpAddress::Parse("192.0.2.7")}, .only = far[0].address});
+  EXPECT_TRUE(net.HasPath(0, 0, far[0]));
+  EXPECT_TRUE(net.HasPath(0, 0, far[1]));
+  EXPECT_TRUE(net.HasPath(0, 1, far[0]));
+  EXPECT_FALSE(net.HasPath(0, 1, far[1]));
+}
+
 TEST(Endpoints, APeerWithoutAPathSaysWhy) {
   VirtualNet net({.ports = {1, 1}});
   const PeerId peer = net.AddPeer(0, 1, /*endpoints=*/false);
