@@ -10,7 +10,8 @@
 
 namespace warp::map {
 
-// An IPv4 /24 or an IPv6 /56. Whoever can have one address in it can have many.
+// An IPv4 /24 or an IPv6 /48. Whoever can have one address in it can have many. A /44 is had for little, and has 4,096
+// networks of /56: somebody who spreads over these would have less in each than an honest /24 of a large NAT.
 using Network = uint64_t;
 
 // Whether the address means something in a private network alone (RFC 1918, RFC 6598, RFC 4193, link-local).
@@ -31,9 +32,9 @@ inline bool SameSite(const wire::IpAddress& a, const wire::IpAddress& b) {
 }
 
 inline Network NetworkOf(const wire::IpAddress& address) {
-  // The two families do not meet, because 56 bits of an IPv6 address leave the first byte of the number zero.
+  // The two families do not meet, because 48 bits of an IPv6 address leave the first byte of the number zero.
   const size_t first = address.is_v4() ? 12 : 0;
-  const size_t size = address.is_v4() ? 3 : 7;
+  const size_t size = address.is_v4() ? 3 : 6;
   Network network = address.is_v4() ? 1 : 0;
   for (size_t i = 0; i < 7; ++i) {
     network = network << 8 | (i < size ? address.bytes()[first + i] : 0);

@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "control/daemon/options.h"
 #include "control/kernel/port_guard.h"
+#include "control/link/followed_mtu.h"
 #include "control/log/log.h"
 #include "dataplane/os/boot_clock.h"
 
@@ -63,7 +64,8 @@ absl::StatusOr<std::unique_ptr<Assembly>> Assembly::Open(config::NodeConfig conf
 }
 
 Assembly::Assembly(config::NodeConfig node_config)
-    : config(std::move(node_config)),
+    : shared_config(std::make_shared<config::NodeConfig>(std::move(node_config))),
+      config(*shared_config),
       plan(PlanWorkers(config, std::thread::hardware_concurrency())) {}
 
 absl::Status Assembly::OpenLoop(os::UniqueFd hooks) {
@@ -123,30 +125,33 @@ absl::Status Assembly::OpenKernel() {
   return absl::OkStatus();
 }
 
-// Of the interfaces that there are. Those that patterns match may be anything, and make no buffers larger than
-// Ethernet's.
-uint16_t Assembly::LargestMtu(const config::NodeConfig& of) const {
-  constexpr uint32_t kUsual = 1500, kJumbo = 9600;
-  uint16_t largest = 0;
-  for (const config::PortConfig& port : of.ports) {
-    uint32_t mtu = kUsual;
-    const wire::KernelDevice* const device = port.kernel_device();
-    const std::string& interface = device != nullptr ? device->interface : port.kernel_interface;
-    if (const InterfaceState kernel = netlink->Find(interface); kernel.present()) {
-      mtu = kernel.mtu;
-    }
-    for (const os::Interface& any : netlink->All()) {
-      if (!any.loopback && port.Wants(any.name))
-        mtu = std::max(mtu, std::min(netlink->Find(any.name).mtu, kJumbo));
-    }
-    largest = std::max(largest, port.mtu.value_or(static_cast<uint16_t>(mtu)));
+// As its interface is now, or the largest of those that match.
+uint16_t Assembly::MtuOf(const config::PortConfig& port) const {
+  constexpr uint16_t kUsual = 1500;
+  if (port.mtu.has_value()) return *port.mtu;
+  uint16_t mtu = kUsual;
+  const wire::KernelDevice* const device = port.kernel_device();
+  const std::string& interface = device != nullptr ? device->interface : port.kernel_interface;
+  if (const InterfaceState kernel = netlink->Find(interface); kernel.present()) {
+    mtu = FollowedMtu(port, kernel.mtu);
   }
+  if (!port.is_pattern()) return mtu;
+  for (const os::Interface& any : netlink->All()) {
+    if (!any.loopback && port.Wants(any.name))
+      mtu = std::max(mtu, FollowedMtu(port, netlink->Find(any.name).mtu));
+  }
+  return mtu;
+}
+
+uint16_t Assembly::LargestMtu() const {
+  uint16_t largest = 0;
+  for (const config::PortConfig& port : config.ports) largest = std::max(largest, MtuOf(port));
   return largest;
 }
 
 absl::Status Assembly::OpenDataplane() {
   absl::Status status =
-      Keep(lcore::Dataplane::Open(DataplaneOptionsOf(config, plan, LargestMtu(config))), dataplane);
+      Keep(lcore::Dataplane::Open(DataplaneOptionsOf(config, plan, LargestMtu())), dataplane);
   if (!status.ok()) return status;
   dataplane_watch = std::make_unique<Watch>(*loop, dataplane->wake_fd(), POLLIN, [](uint32_t) {});
   return absl::OkStatus();

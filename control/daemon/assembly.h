@@ -46,7 +46,8 @@ class Assembly {
 
   // A reload puts another one in its place. Parts that read it look anew each time, and keep no address of what is in
   // it.
-  config::NodeConfig config;
+  const std::shared_ptr<config::NodeConfig> shared_config;  // which a helper thread may outlive
+  config::NodeConfig& config;
   const WorkerPlan plan;
   wire::Instant started;
   bool stopping = false;  // SIGTERM or SIGINT came
@@ -84,7 +85,8 @@ class Assembly {
   absl::Status OpenLoop(os::UniqueFd hooks);
   absl::Status OpenClaims();
   absl::Status OpenKernel();
-  uint16_t LargestMtu(const config::NodeConfig& of) const;
+  uint16_t MtuOf(const config::PortConfig& port) const;
+  uint16_t LargestMtu() const;
   absl::Status OpenDataplane();
   void OpenProtocol();
   absl::Status OpenCaps();

@@ -20,10 +20,10 @@ StatusServer::Reply Assembly::Answer(const StatusServer::Request& request) {
 
 void Assembly::OpenReload(const std::string& file) {
   reload_target = std::make_unique<NodeReload>(NodeReload::Context{
-      .config = config,
+      .config = shared_config,
       .plan = plan,
       .dataplane = *dataplane,
-      .largest_mtu = [this](const config::NodeConfig& of) { return LargestMtu(of); },
+      .mtu_of = [this](const config::PortConfig& port) { return MtuOf(port); },
       .hooks_possible = [this] { return observer->hooks().possible(); },
       .links = *links,
       .traffic = *traffic,

@@ -34,7 +34,7 @@ std::set<std::string> CardsOf(const NodeConfig& config) {
 }  // namespace
 
 NodeReload::NodeReload(Context context)
-    : context_(std::move(context)), cards_(CardsOf(context_.config)) {}
+    : context_(std::move(context)), cards_(CardsOf(*context_.config)) {}
 
 // --- What this node cannot do. ---
 
@@ -90,20 +90,35 @@ std::string NodeReload::ObstacleOf(const config::PortConfig& port, const EntryCh
 
 // --- Packet buffers. ---
 
-// They are made before the port that asks for them closes, and smaller ones when no step leads back any more. So
-// neither way can fail for want of them.
+// They are made before anything closes, and smaller ones when no step leads back any more. So neither way can fail for
+// want of them. What interfaces say of ports without `mtu` asks for nothing larger here: the file is in force without
+// that, and for a larger interface that nobody has memory for no change may be refused. Nobody knows how many ports a
+// pattern will make, and none of those can lead back.
 void NodeReload::Prepare(const std::vector<EntryChange>& changes, const config::NodeFile& after) {
-  const uint16_t mtu = std::max(context_.largest_mtu(after.config), context_.dataplane.max_mtu());
-  std::set<std::string> devices;  // those that open with the largest buffers
+  lcore::BufferNeeds needs{.mtu = context_.dataplane.max_mtu(), .opening = {}, .closing = {}};
+  std::map<std::string, uint16_t> opening;  // by device, which several ports may share
+  uint16_t largest = 0;
   mtu_place_.clear();
   for (const EntryChange& change : changes) {
-    if (change.kind != EntryKind::kPort || change.removed()) continue;
+    const bool reopens = !change.added() && !change.removed();
+    if (change.kind != EntryKind::kPort || (reopens && change.effect == config::Effect::kLive))
+      continue;
+    const PortTable::Port* const there = context_.links.ports().Find(change.name);
+    if (!change.added() && there != nullptr && there->id.has_value())
+      needs.closing.push_back(*there->id);
+    if (change.removed() || after.config.ports[*change.after].is_pattern()) continue;
     const config::PortConfig& port = after.config.ports[*change.after];
-    if (port.mtu != mtu || (!change.added() && change.effect == config::Effect::kLive)) continue;
+    needs.mtu = std::max(needs.mtu, port.mtu.value_or(0));
+    const uint16_t mtu = port.mtu.value_or(std::min(context_.mtu_of(port), needs.mtu));
+    uint16_t& of_device =
+        opening[absl::StrCat(wire::DriverWord(port.device), " ", wire::DeviceText(port.device))];
+    of_device = std::max(of_device, mtu);
+    if (mtu <= largest) continue;
+    largest = mtu;
     mtu_place_ = after.Place(change, "mtu");
-    devices.insert(absl::StrCat(wire::DriverWord(port.device), " ", wire::DeviceText(port.device)));
   }
-  context_.dataplane.PrepareBuffers(mtu, static_cast<uint16_t>(devices.size()));
+  for (const auto& [device, mtu] : opening) needs.opening.push_back(mtu);
+  context_.dataplane.PrepareBuffers(needs);
 }
 
 absl::StatusOr<bool> NodeReload::Prepared() const {
@@ -116,7 +131,7 @@ absl::StatusOr<bool> NodeReload::Prepared() const {
 // --- Steps. ---
 
 void NodeReload::Exchange(NodeConfig& config) {
-  std::swap(context_.config, config);
+  std::swap(*context_.config, config);
   opened_.clear();
   context_.links.FollowConfig();
 }
@@ -149,7 +164,11 @@ absl::StatusOr<bool> NodeReload::Settled() const {
 
 // Of the entries only tunnels can be wanting, and nothing names one by its place.
 void NodeReload::End(std::span<const Step> lacking) {
-  context_.dataplane.PrepareBuffers(context_.largest_mtu(context_.config), 0);
+  uint16_t largest = 0;
+  for (const config::PortConfig& port : context_.config->ports)
+    largest = std::max(largest, context_.mtu_of(port));
+  context_.dataplane.SettleBuffers(largest);
+  context_.links.AskAgainForBuffers();
   context_.remotes.SettleKeys();
   terms_.clear();
   std::set<size_t> tunnels;
@@ -157,8 +176,8 @@ void NodeReload::End(std::span<const Step> lacking) {
     if (step.kind == EntryKind::kTunnel) tunnels.insert(step.after);
   }
   for (auto tunnel = tunnels.rbegin(); tunnel != tunnels.rend(); ++tunnel) {
-    context_.config.tunnels.erase(context_.config.tunnels.begin() +
-                                  static_cast<ptrdiff_t>(*tunnel));
+    context_.config->tunnels.erase(context_.config->tunnels.begin() +
+                                   static_cast<ptrdiff_t>(*tunnel));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -28,11 +29,11 @@ class NodeReload : public ReloadTarget {
  public:
   // All outlive it.
   struct Context {
-    config::NodeConfig& config;  // of the node, which every part reads
+    std::shared_ptr<config::NodeConfig> config;  // of the node, which every part reads
     const WorkerPlan& plan;
     lcore::Dataplane& dataplane;
-    // Of the ports of a configuration, as their interfaces are now.
-    std::function<uint16_t(const config::NodeConfig&)> largest_mtu;
+    // Of a port, as the file says or as its interface is now.
+    std::function<uint16_t(const config::PortConfig&)> mtu_of;
     std::function<bool()> hooks_possible;  // there is a process that runs them
     Links& links;
     Traffic& traffic;
@@ -53,7 +54,9 @@ class NodeReload : public ReloadTarget {
   explicit NodeReload(Context context);
 
   // ReloadTarget.
-  const config::NodeConfig& config() const override { return context_.config; }
+  std::shared_ptr<const config::NodeConfig> shared_config() const override {
+    return context_.config;
+  }
   std::string Obstacles(const std::vector<config::EntryChange>& changes,
                         const config::NodeFile& after) const override;
   void Prepare(const std::vector<config::EntryChange>& changes,

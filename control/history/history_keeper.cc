@@ -71,9 +71,12 @@ void HistoryKeeper::Look(const verdict::LinkBook::Links& links,
   if (loop_.now() - written_at_ >= kWriteInterval) Write();
 }
 
-// The thread gets copies of all that it needs: it may outlive this.
 void HistoryKeeper::Write() {
-  if (std::exchange(writing_, true)) return;
+  if (!std::exchange(writing_, true)) Submit();
+}
+
+// The thread gets copies of all that it needs: it may outlive this.
+void HistoryKeeper::Submit() {
   written_at_ = loop_.now();
   const auto writer =
       file_.Writer(WriteHistory(file_.node(), options_.wall_clock(), history_.links()),
@@ -103,8 +106,9 @@ void HistoryKeeper::NoteWritten(const absl::Status& status) {
   warned_ = !status.ok();
 }
 
+// What is being written now, or was and nobody has taken note of that yet, may be minutes old.
 void HistoryKeeper::Finish(wire::Duration patience) {
-  if (!history_.links().empty()) Write();
+  if (!history_.links().empty()) Submit();
   thread_->WaitUntilIdle(patience);
 }
 

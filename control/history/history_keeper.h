@@ -57,6 +57,7 @@ class HistoryKeeper {
  private:
   HistoryKeeper(control::Loop& loop, const wire::PublicKey& node, Options options);
   void Write();
+  void Submit();
   void WriteSoon();  // at the next look
   void NoteWritten(const absl::Status& status);
 

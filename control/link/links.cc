@@ -48,7 +48,7 @@ std::string Links::ReasonOf(const PortTable::Port& port) const {
   if (!port.link && port.config.is_carried()) return port.not_carried;
   if (!port.kernel.admin_up) return interface + " is down";
   if (!port.kernel.carrier) return interface + " has no link";
-  if (!port.kernel.addresses.empty()) return "";
+  if (!port.kernel.addresses.empty()) return ports_.Narrow(port);
   if (port.kernel.link_locals.empty()) return interface + " has no usable address";
   return interface + " has no usable address but link-local ones, which reach its own link alone";
 }

@@ -77,6 +77,7 @@ class Links : private PortListener {
   void ClosePort(const std::string& name) { ports_.Close(name); }
   void ClosePort(const std::string& name, const std::string& reason) { ports_.Close(name, reason); }
   void RetunePort(const config::PortConfig& port) { ports_.Retune(port); }
+  void AskAgainForBuffers() { ports_.AskAgainForBuffers(); }
 
   // Of a port in a connection, as PortTable has it.
   void SetCarried(const std::string& name, const std::optional<wire::IpAddress>& only,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "control/link/followed_mtu.h"
 #include "control/log/log.h"
 
 namespace warp::control {
@@ -144,7 +145,7 @@ absl::Status PortTable::EndOpen(Port& port, const absl::Status& opened) {
         loop_, port.info.error_fd,
         [this, id](const SizeHint& hint) { listener_.OnSizeHint(id, hint); }, port.icmp);
   }
-  AskForBuffers(port);
+  AskForBuffers();
   listener_.OnPortChanged(id);
   return absl::OkStatus();
 }
@@ -210,21 +211,16 @@ std::string PortTable::Misfit(const Port& port) const {
       return absl::StrCat("its interface has ", all.front().ToString(), " now");
   }
   if (port.info.has_link_layer && now.mac != port.info.mac) return "its MAC address changed";
-  if (!port.config.mtu.has_value() && UsableMtu(port, now) > port.info.mtu) return "the MTU grew";
+  if (!port.config.mtu.has_value() && now.mtu <= UINT16_MAX && UsableMtu(port, now) > port.info.mtu)
+    return "the MTU grew";
   return "";
-}
-
-// Which MTU of an interface its port can follow. Buffers of af_xdp have to fit a page of the kernel's.
-uint32_t PortTable::MostOf(const Port& port) {
-  const wire::KernelDevice* const device = port.config.kernel_device();
-  const bool in_pages = device != nullptr && device->driver == wire::KernelDriver::kAfXdp;
-  return in_pages ? 3310 : UINT32_MAX;
 }
 
 uint16_t PortTable::UsableMtu(const Port& port, const InterfaceState& kernel) const {
   if (!kernel.present()) return kDefaultMtu;
-  return static_cast<uint16_t>(
-      std::min({kernel.mtu, uint32_t{dataplane_.max_mtu()}, MostOf(port)}));
+  // Loopback takes what there is room for.
+  const uint32_t most = kernel.mtu > UINT16_MAX ? kernel.mtu : FollowedMtu(port.config, kernel.mtu);
+  return static_cast<uint16_t>(std::min<uint32_t>(most, dataplane_.max_mtu()));
 }
 
 absl::Status PortTable::OpenCompanion(Port& port) {

@@ -135,6 +135,8 @@ class PortTable {
              const std::string& reason = "the configuration has it no more, or in another way");
   // The port is used in another way, with the device that it has (config::EffectBetween).
   void Retune(const config::PortConfig& config);
+  // Memory may have become free: ports whose interfaces allow larger packets than there are buffers for ask anew.
+  void AskAgainForBuffers();
 
   // Of a port in a connection (control/carrier), which is opened and closed like those above, though the configuration
   // does not name it: the connection is up, and reaches this address alone; or it is not, for that reason.
@@ -143,6 +145,9 @@ class PortTable {
 
   const std::vector<std::unique_ptr<Port>>& ports() const { return ports_; }
   const Port* Find(wire::PortId id) const;  // null: not open
+  const Port* Find(const std::string& name) const { return FindNamed(name); }
+  // Why an open port sends smaller packets than its interface allows; empty: it does not.
+  std::string Narrow(const Port& port) const;
   const config::PortPatterns& patterns() const { return *patterns_; }
 
  private:
@@ -172,9 +177,9 @@ class PortTable {
   absl::Status EndOpen(Port& port, const absl::Status& opened);
   void Note(Port& port, const absl::Status& status);
   std::string Misfit(const Port& port) const;
-  static uint32_t MostOf(const Port& port);
   uint16_t UsableMtu(const Port& port, const InterfaceState& kernel) const;
-  void AskForBuffers(const Port& port);
+  bool Follows(const Port& port, uint16_t mtu) const;
+  void AskForBuffers();
   size_t FollowBuffers();
   void Close(Port& port, absl::string_view reason);
   void CancelOpen(Port& port, absl::string_view reason);
@@ -202,6 +207,8 @@ class PortTable {
   uint16_t known_mtu_;                       // for which there were packet buffers at the last look
   uint16_t asked_mtu_ = 0;  // for which an interface has asked since; they may not be had
   bool asking_ = false;     // what has become of that is not known yet
+  bool ask_later_ = false;  // because other buffers are being made
+  std::string not_grown_;   // why larger ones were not to be had
   Timer retry_held_;        // runs while there is a port whose device is still held
 };
 

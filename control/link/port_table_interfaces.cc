@@ -64,7 +64,7 @@ void PortTable::OnDevice(Port& port, const InterfaceState& state) {
     port.reason = what;
   }
   if (port.id.has_value()) {
-    AskForBuffers(port);
+    AskForBuffers();
     listener_.OnPortChanged(*port.id);
   } else if (!port.opening.has_value() && state.present() && (other || was_open)) {
     OpenAgain(port);
@@ -79,51 +79,6 @@ void PortTable::OnKernelSide(Port& port, const InterfaceState& state) {
   } else if (!port.opening.has_value() && state.present() && port.can_be_tried()) {
     OpenAgain(port);
   }
-}
-
-// --- Packet buffers. ---
-
-// An interface that says more than Ethernet's largest, as loopback does, sends no such packets for us.
-void PortTable::AskForBuffers(const Port& port) {
-  constexpr uint32_t kJumbo = 9600;
-  const uint32_t mtu = std::min(port.device.mtu, MostOf(port));
-  if (port.config.mtu.has_value() || port.config.kernel_device() == nullptr || mtu > kJumbo ||
-      mtu <= std::max(dataplane_.max_mtu(), asked_mtu_)) {
-    return;
-  }
-  // What is under way may be for a larger port. FollowBuffers asks again.
-  if (const auto prepared = dataplane_.BuffersPrepared(); prepared.ok() && !*prepared) return;
-  asked_mtu_ = static_cast<uint16_t>(mtu);
-  asking_ = true;
-  dataplane_.PrepareBuffers(asked_mtu_, 0);
-}
-
-// Ports that wait for larger ones are opened anew.
-size_t PortTable::FollowBuffers() {
-  if (const uint16_t now = dataplane_.max_mtu(); now != known_mtu_) {
-    known_mtu_ = now;
-    asked_mtu_ = 0;
-    asking_ = false;
-    for (const std::unique_ptr<Port>& port : ports_) {
-      if (!port->id.has_value()) continue;
-      if (const std::string misfit = Misfit(*port); !misfit.empty()) {
-        Close(*port, misfit);
-        OpenAgain(*port);
-      } else {
-        AskForBuffers(*port);
-      }
-    }
-    return 1;
-  }
-  if (!asking_) return 0;
-  const absl::StatusOr<bool> prepared = dataplane_.BuffersPrepared();
-  if (prepared.ok() && !*prepared) return 0;
-  asking_ = false;
-  if (!prepared.ok()) {
-    LogWarning(absl::StrCat("an interface allows packets of ", asked_mtu_,
-                            " bytes, which do not pass: ", prepared.status().message()));
-  }
-  return 1;
 }
 
 // --- VLANs. ---

@@ -120,7 +120,7 @@ inline constexpr size_t kBudgetBuckets = 1024;
 inline constexpr size_t kMaxRememberedInitiations = 4096;
 // Initiations that a map has let in and not yet answered.
 inline constexpr size_t kMaxWaitingInitiations = 2048;
-// Of these, copies of one: it comes by each port of a node.
+// Of each of these, places that copies of it came from: it comes by each port of a node.
 inline constexpr size_t kMaxWaitingCopies = 16;
 // Cookies kept by an initiator: one a route.
 inline constexpr size_t kMaxCookies = 512;

@@ -2,10 +2,13 @@
 
 #include <poll.h>
 
+#include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "control/config/diff/diff_json.h"
 #include "control/config/diff/diff_text.h"
 #include "control/config/diff/map_file.h"
 
@@ -15,6 +18,11 @@ namespace {
 std::string Seconds(wire::Duration time) {
   return absl::StrCat(std::chrono::ceil<std::chrono::seconds>(time).count(), " s");
 }
+
+// How much is written into the log in one turn: a file may change thousands of entries.
+constexpr size_t kLinesInTurn = 16, kMostRefusals = 100;
+
+using Changes = std::vector<config::EntryChange>;
 
 std::string FirstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -89,34 +97,56 @@ absl::Status BasicReload<File>::Begin(std::optional<wire::Duration> confirm_with
                                             [this](uint32_t) { helper_->RunFinished(); });
   }
   confirm_within_ = confirm_within;
-  changes_.clear();
+  helper_->Submit([changes = std::exchange(changes_, std::make_shared<Changes>())] {
+    return [] {};  // and they are freed there
+  });
+  changes_json_.clear();
   Enter(ReloadState::kChecking, "");
-  helper_->Submit([this, load = options_.load, file = file_] {
-    const auto loaded = std::make_shared<absl::StatusOr<File>>(load(file));
-    return [this, loaded] { Loaded(std::move(*loaded)); };
+  helper_->Submit([this, load = options_.load, file = file_, running = target_.shared_config()] {
+    const std::shared_ptr<Read> read = Compare(load(file), *running);
+    return [this, read] { Loaded(std::move(*read)); };
   });
   return absl::OkStatus();
 }
 
+// On the helper thread.
 template <typename File>
-void BasicReload<File>::Loaded(absl::StatusOr<File> file) {
-  if (halted_) return;
-  std::string refusal;
-  if (file.ok()) {
-    changes_ = config::Diff(target_.config(), file->config);
-    refusal = config::WhatNeedsRestart(changes_, *file);
-    refusal += target_.Obstacles(changes_, *file);
-  } else {
-    refusal = std::string(file.status().message());
+std::shared_ptr<typename BasicReload<File>::Read> BasicReload<File>::Compare(
+    absl::StatusOr<File> file, const typename Target::Configuration& running) {
+  auto read = std::make_shared<Read>();
+  read->file = std::move(file);
+  read->changes = std::make_shared<Changes>();
+  if (!read->file.ok()) {
+    read->refusal = std::string(read->file.status().message());
+    return read;
   }
-  if (!refusal.empty()) return Refuse(refusal);
+  auto changes = std::make_shared<Changes>(config::Diff(running, read->file->config));
+  read->refusal = config::WhatNeedsRestart(*changes, *read->file);
+  if (read->refusal.empty()) read->steps = PlanSteps(*changes);
+  read->changes_json = changes->empty() ? "" : config::DiffJsonText(*changes);
+  read->changes_text = absl::StrSplit(config::DiffText(*changes), '\n', absl::SkipEmpty());
+  read->changes = std::move(changes);
+  return read;
+}
+
+template <typename File>
+void BasicReload<File>::Loaded(Read read) {
+  if (halted_) return;
+  read_ = std::move(read);
+  changes_ = read_.changes;
+  changes_json_ = std::move(read_.changes_json);
+  absl::StatusOr<File>& file = read_.file;
+  if (file.ok()) read_.refusal += target_.Obstacles(*changes_, *file);
+  if (!read_.refusal.empty()) {
+    Refuse(read_.refusal);
+    return Discard();
+  }
   if constexpr (requires { file->config.advice; }) {
     for (absl::string_view line : absl::StrSplit(file->config.advice, '\n', absl::SkipEmpty()))
       options_.warn(std::string(line));
   }
-  target_.Prepare(changes_, *file);
-  steps_ = PlanSteps(changes_);
-  taken_ = 0;
+  target_.Prepare(*changes_, *file);
+  taken_ = said_ = 0;
   await_until_ = loop_.now() + options_.patience;
   other_ = std::move(file->config);
   AwaitPrepared();
@@ -145,8 +175,12 @@ template <typename File>
 void BasicReload<File>::Refuse(const std::string& why) {
   Enter(ReloadState::kRefused, why);
   options_.warn("reload: refused, and nothing is changed:");
-  for (absl::string_view line : absl::StrSplit(why, '\n', absl::SkipEmpty()))
+  size_t lines = 0;
+  for (absl::string_view line : absl::StrSplit(why, '\n', absl::SkipEmpty())) {
+    if (++lines > kMostRefusals) break;
     options_.warn(absl::StrCat("reload: ", line));
+  }
+  if (lines > kMostRefusals) options_.warn("reload: and more: warp reload --show has all of them");
   options_.refused(FirstLine(why));
 }
 
@@ -166,8 +200,8 @@ void BasicReload<File>::Advance() {
 
 template <typename File>
 void BasicReload<File>::TakeNext() {
-  if (taken_ == steps_.size()) return Applied();
-  const Step& step = steps_[taken_];
+  if (taken_ == read_.steps.size()) return SayChanges() ? Applied() : advance_.Schedule();
+  const Step& step = read_.steps[taken_];
   if (step.act == Step::Act::kAwait) {
     if (!Await()) return;
   } else if (const absl::Status status = target_.Take(step, other_, target_.config());
@@ -196,14 +230,22 @@ bool BasicReload<File>::Await() {
   return false;
 }
 
+// In the log, so many lines in a turn. True: that was all.
+template <typename File>
+bool BasicReload<File>::SayChanges() {
+  const std::vector<std::string>& lines = read_.changes_text;
+  for (const size_t until = said_ + kLinesInTurn; said_ < std::min(until, lines.size()); ++said_)
+    options_.info(absl::StrCat("reload: ", lines[said_]));
+  return said_ == lines.size();
+}
+
 template <typename File>
 void BasicReload<File>::Applied() {
-  for (absl::string_view line : absl::StrSplit(config::DiffText(changes_), '\n', absl::SkipEmpty()))
-    options_.info(absl::StrCat("reload: ", line));
-  if (!changes_.empty()) options_.in_force("reload");
-  if (!confirm_within_.has_value() || changes_.empty()) {
-    Enter(ReloadState::kApplied, changes_.empty() ? "nothing differs" : "");
-    options_.info(changes_.empty() ? "reload: nothing differs" : "reload: applied");
+  const bool same = changes_->empty();
+  if (!same) options_.in_force("reload");
+  if (!confirm_within_.has_value() || same) {
+    Enter(ReloadState::kApplied, same ? "nothing differs" : "");
+    options_.info(same ? "reload: nothing differs" : "reload: applied");
     return End();
   }
   confirm_until_ = loop_.now() + *confirm_within_;
@@ -248,7 +290,7 @@ void BasicReload<File>::TakeBack() {
     options_.in_force("undone");
     return;
   }
-  const Step step = Inverse(steps_[--taken_]);
+  const Step step = Inverse(read_.steps[--taken_]);
   if (step.act != Step::Act::kAwait) {
     const absl::Status status = target_.Take(step, other_, target_.config());
     if (!status.ok()) {
@@ -264,7 +306,18 @@ template <typename File>
 void BasicReload<File>::End() {
   target_.End(lacking_);
   lacking_.clear();
-  other_ = {};
+  Discard();
+}
+
+// With the secrets in it, which its destructor wipes.
+template <typename File>
+void BasicReload<File>::Discard() {
+  struct Gone {
+    Read read;
+    typename Target::Configuration other;
+  };
+  auto gone = std::make_shared<Gone>(std::exchange(read_, Read()), std::exchange(other_, {}));
+  helper_->Submit([gone = std::move(gone)] { return [] {}; });
 }
 
 template class BasicReload<config::NodeFile>;

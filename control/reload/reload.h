@@ -11,9 +11,10 @@
 //                  │
 //                  └─► rolled back
 //
-// The file is read and checked on a helper thread, `warp-reload`, because disks may hang; and nothing is touched before
-// all of it has been checked. Then one step (steps.h) is taken in each turn of the loop, so that payloads come first,
-// as in every turn. A step that fails leads back: by the inverse steps in reverse order.
+// The file is read, checked and compared on a helper thread, `warp-reload`, because disks may hang and a large file takes
+// its time; and nothing is touched before all of it has been checked. Then one step (steps.h) is taken in each turn of
+// the loop, so that payloads come first, as in every turn. A step that fails leads back: by the inverse steps in reverse
+// order. Whatever is as large as the file is freed on the helper thread, too.
 //
 // Whoever changes a node over the tunnel that the node makes may lose the way back to it. With a time to confirm
 // within, the node leads itself back unless it is told in time that all is well.
@@ -78,7 +79,9 @@ class AnyReload {
   const std::string& file() const { return file_; }
   const std::string& program() const { return program_; }
   // Of the last file that was read without a mistake.
-  const std::vector<config::EntryChange>& changes() const { return changes_; }
+  const std::vector<config::EntryChange>& changes() const { return *changes_; }
+  // The same as JSON, which was written on the helper thread. Empty: there are none.
+  const std::string& changes_json() const { return changes_json_; }
   wire::Instant since() const { return since_; }  // of the state
   // While unconfirmed: when it leads back.
   wire::Instant confirm_until() const { return confirm_until_; }
@@ -96,7 +99,9 @@ class AnyReload {
   ReloadState state_ = ReloadState::kNone;
   wire::Instant since_{};
   std::string message_;
-  std::vector<config::EntryChange> changes_;
+  std::shared_ptr<const std::vector<config::EntryChange>> changes_ =
+      std::make_shared<std::vector<config::EntryChange>>();
+  std::string changes_json_;
   wire::Instant confirm_until_{};
   bool halted_ = false;
 };
@@ -126,10 +131,22 @@ class BasicReload : public AnyReload {
   absl::Status Confirm() override;
 
  private:
+  // What the helper thread has found.
+  struct Read {
+    absl::StatusOr<File> file = absl::UnknownError("");
+    std::shared_ptr<const std::vector<config::EntryChange>> changes;
+    std::string changes_json;
+    std::vector<std::string> changes_text;  // lines
+    std::string refusal;
+    std::vector<Step> steps;
+  };
+  static std::shared_ptr<Read> Compare(absl::StatusOr<File> file,
+                                       const typename Target::Configuration& running);
   void Enter(ReloadState state, const std::string& message);
+  void Loaded(Read read);
   void AwaitPrepared();
   void Refuse(const std::string& why);
-  void Loaded(absl::StatusOr<File> file);
+  bool SayChanges();
   void Advance();
   void TakeNext();
   bool Await();
@@ -137,6 +154,7 @@ class BasicReload : public AnyReload {
   void LeadBack(const std::string& why);
   void TakeBack();
   void End();
+  void Discard();
 
   Loop& loop_;
   Target& target_;
@@ -147,8 +165,9 @@ class BasicReload : public AnyReload {
   // While it is under way.
   typename Target::Configuration
       other_;  // that of before, while the target has that of after, or vice versa
-  std::vector<Step> steps_;
-  size_t taken_ = 0;           // steps
+  Read read_;
+  size_t taken_ = 0;           // of its steps
+  size_t said_ = 0;            // of its lines
   std::vector<Step> lacking_;  // of those back, what could not be opened
   wire::Instant await_until_ = wire::kNever;
 

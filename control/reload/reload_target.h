@@ -2,6 +2,7 @@
 #ifndef WARP_CONTROL_RELOAD_RELOAD_TARGET_H_
 #define WARP_CONTROL_RELOAD_RELOAD_TARGET_H_
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -21,8 +22,9 @@ class BasicReloadTarget {
   using Configuration = decltype(File::config);
   virtual ~BasicReloadTarget() = default;
 
-  // That of the running node.
-  virtual const Configuration& config() const = 0;
+  // That of the running node. Nobody changes it but Exchange and End, so that another thread may read it until then.
+  virtual std::shared_ptr<const Configuration> shared_config() const = 0;
+  const Configuration& config() const { return *shared_config(); }
   // What of the changes this node, as it was started, cannot follow, though others can: a line of one sentence for
   // each, with its place in the file (NodeFile::Place) and what to do. Empty: it can.
   virtual std::string Obstacles(const std::vector<config::EntryChange>& changes,

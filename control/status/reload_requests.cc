@@ -6,7 +6,6 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "control/config/diff/diff_json.h"
 #include "control/config/text/digits.h"
 
 namespace warp::control {
@@ -25,11 +24,13 @@ std::string ReportText(const AnyReload& reload, wire::Instant now) {
                        {"file", reload.file()},
                        {"since_s", Seconds(now - reload.since())},
                        {"confirm_within_s", confirm},
-                       {"message", reload.message()},
-                       {"changes", config::DiffJson(reload.changes())}};
-  Json answer = {{"reload", Json::array()}};
-  answer["reload"].push_back(report);
-  return answer.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+                       {"message", reload.message()}};
+  // The changes may be thousands, and are written already.
+  std::string text = report.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text.pop_back();
+  const std::string& changes = reload.changes_json();
+  return absl::StrCat("{\"reload\":[", text, ",\"changes\":", changes.empty() ? "[]" : changes,
+                      "}]}\n");
 }
 
 // What the words ask for; InvalidArgument where they ask for nothing.

@@ -179,6 +179,7 @@ Json PathJson(const NodeView& view, wire::PeerId peer, const protocol::PathStatu
       {"black_hole", path.black_hole},
       {"silence_s", Seconds(path.silence)},
       {"rtt_ms", Milliseconds(path.rtt)},
+      {"least_rtt_ms", Milliseconds(path.least_rtt)},
       {"jitter_ms", Milliseconds(path.jitter)},
       {"loss", path.loss},
       {"first", first},

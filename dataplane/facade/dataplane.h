@@ -134,6 +134,13 @@ struct PortNews {
       status;  // where it is not OK: why the port cannot be opened. Its id is not valid any more then
 };
 
+// What ports are about to need.
+struct BufferNeeds {
+  uint16_t mtu = 0;               // the largest that one of them sends
+  std::vector<uint16_t> opening;  // the MTU of each device that opens
+  std::vector<PortId> closing;    // before that: what these receive into serves the others, too
+};
+
 class Dataplane {
  public:
   // Initialises EAL, pools, rings and workers; there is no port yet. A second call in one process is
@@ -185,13 +192,21 @@ class Dataplane {
   virtual size_t max_plaintext() const = 0;
   // The largest MTU of a port, for which there are buffers now.
   virtual uint16_t max_mtu() const = 0;
-  // Begins to make buffers for ports of this MTU, larger ones or smaller ones, and beside them what so many ports
-  // receive into, which AddPort takes. Whatever is under way keeps its buffers, whose memory is freed when the last of
-  // them has come home. Buffers are made one request at a time; of those that wait, the last counts. Where memory does
-  // not suffice all stays as it is.
-  virtual void PrepareBuffers(uint16_t mtu, uint16_t ports) = 0;
-  // Whether the last request has ended. An error says in one sentence which memory was missing. The end rings control.
+  // Begins to make the buffers that ports are about to need, where there are none for so large an MTU, and beside them
+  // what the devices that open receive into, as far as nothing is left over or becomes free for them. Until
+  // SettleBuffers nothing that ports leave behind is given back, so that they can be again what they were. Buffers are
+  // made one request at a time; of those that wait, the last counts. Where memory does not suffice all stays as it is.
+  virtual void PrepareBuffers(const BufferNeeds& needs) = 0;
+  // Whether that has ended. An error says in one sentence which memory was missing. The end rings control.
   virtual absl::StatusOr<bool> BuffersPrepared() const = 0;
+  // What was prepared has been used, and nothing leads back: gives back what no port needs, and begins to make smaller
+  // buffers where none needs more than those of this MTU. Whatever is under way keeps its buffers, whose memory is
+  // freed when the last of them has come home.
+  virtual void SettleBuffers(uint16_t mtu) = 0;
+  // Begins to make larger ones as PrepareBuffers does, for ports that follow their interfaces. Neither asks for what
+  // the other does, nor fails with it.
+  virtual void GrowBuffers(const BufferNeeds& needs) = 0;
+  virtual absl::StatusOr<bool> BuffersGrown() const = 0;
   // Seals on `home` and replicates over every sending path of the peer that the mask names; request i belongs to packet
   // i. Takes every
   // packet. What is refused, by a full ring too, comes back with its completion where one is asked for, and control

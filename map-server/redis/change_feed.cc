@@ -12,6 +12,12 @@ namespace warp::map {
 
 using wire::Instant;
 
+namespace {
+
+constexpr uint64_t kLatest = uint64_t{1} << 40;  // seconds since 1970 that make no number too large
+
+}  // namespace
+
 ChangeFeed::ChangeFeed(const Link::Options& options, const MakeTransport& make, std::string stream,
                        std::string map, Events events)
     : stream_(std::move(stream)),
@@ -38,6 +44,7 @@ std::optional<ChangeFeed::EntryId> ChangeFeed::OnlyId(const Reply& entries) {
 void ChangeFeed::OnUp(Instant now, const std::string& run) {
   const bool another_life = !run_.empty() && run != run_;
   run_ = run;
+  if (++fruitless_ > kMostFruitless) return SkipToNow(now);
   const std::array<absl::string_view, 6> first = {"XRANGE", stream_, "-", "+", "COUNT", "1"};
   link_.Ask(now, first, [this](Instant, Reply* reply) {
     if (reply != nullptr) first_ = OnlyId(*reply);
@@ -50,6 +57,24 @@ void ChangeFeed::OnUp(Instant now, const std::string& run) {
       return link_.Distrust(at, "its stream of changes is none");
     }
     OnEnds(at, OnlyId(*reply), another_life);
+  });
+}
+
+// Something stands in the stream that ends each connection that reads it. What comes from now on has later numbers,
+// because redis gives its time as the number of an entry.
+void ChangeFeed::SkipToNow(Instant now) {
+  const std::array<absl::string_view, 1> time = {"TIME"};
+  link_.Ask(now, time, [this](Instant at, Reply* reply) {
+    if (reply == nullptr) return;
+    uint64_t seconds = 0, microseconds = 0;
+    if (!reply->is_array(2) || !absl::SimpleAtoi(reply->elements[0].text, &seconds) ||
+        !absl::SimpleAtoi(reply->elements[1].text, &microseconds) || seconds > kLatest) {
+      ++foreign_;
+      return link_.Distrust(at, "it does not know the time");
+    }
+    seen_ = EntryId{seconds * 1000 + microseconds / 1000, 0};
+    events_.missed(at);
+    Read(at);
   });
 }
 
@@ -81,6 +106,7 @@ void ChangeFeed::Read(Instant now) {
           ++foreign_;
           return link_.Distrust(at, "its stream of changes is none");
         }
+        fruitless_ = 0;
         Read(at);
       },
       kBlock);

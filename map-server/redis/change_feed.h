@@ -3,6 +3,7 @@
 //
 //   up ──► the stream's first and last entry (XRANGE, XREVRANGE) ──► read on from the last one seen ──► names
 //              └── entries are gone, or the server began another life ──► missed
+//              └── no connection of the last ones could read on ──► missed, and what stands there is passed over
 #ifndef WARP_MAP_SERVER_REDIS_CHANGE_FEED_H_
 #define WARP_MAP_SERVER_REDIS_CHANGE_FEED_H_
 
@@ -26,6 +27,9 @@ class ChangeFeed {
   static constexpr uint64_t kMostRead = 256;
   // Redis answers after this time where there is nothing.
   static constexpr wire::Duration kBlock = std::chrono::seconds(1);
+  // Connections in a row without an entry or the end of the stream: whoever may write to redis could put one there that
+  // is too large to be read.
+  static constexpr int kMostFruitless = 3;
 
   struct Events {
     std::function<void(wire::Instant now, const RecordName&)> changed;
@@ -47,6 +51,7 @@ class ChangeFeed {
 
  private:
   void OnUp(wire::Instant now, const std::string& run);
+  void SkipToNow(wire::Instant now);
   void OnEnds(wire::Instant now, const std::optional<EntryId>& last, bool another_life);
   void Read(wire::Instant now);
   bool OnEntries(wire::Instant now, const Reply& reply);
@@ -59,6 +64,7 @@ class ChangeFeed {
   std::string run_;
   std::optional<EntryId> seen_;
   std::optional<EntryId> first_;  // of the stream, when the connection came up
+  int fruitless_ = 0;             // connections since one that could read
   uint64_t read_ = 0;
   uint64_t foreign_ = 0;
   Link link_;

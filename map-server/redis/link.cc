@@ -1,12 +1,14 @@
 #include "map-server/redis/link.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "control/config/text/host_port.h"
 #include "control/config/text/problems.h"
 
 namespace warp::map {
@@ -22,8 +24,10 @@ constexpr Duration kLongestPause = std::chrono::milliseconds(500);
 constexpr Duration kSettled = std::chrono::seconds(2);
 constexpr size_t kMaxReason = 200;  // of a server's words, which may be anything
 
-std::string Shown(absl::string_view text) {
-  return text.empty() ? "it answers with an error" : config::Printable(text.substr(0, kMaxReason));
+// Whether a text repeats the password, or its beginning: a server quotes commands that it does not know.
+bool Repeats(absl::string_view text, const std::string& password) {
+  constexpr size_t kBeginning = 8;
+  return !password.empty() && absl::StrContains(text, password.substr(0, kBeginning));
 }
 
 // Errors after which this connection is of no use: it is not the master's any more, or it has lost what the greeting
@@ -34,6 +38,22 @@ bool EndsLink(const Reply& reply) {
     if (absl::StrContains(reply.text, word)) return true;
   }
   return false;
+}
+
+// Where a sentinel says that the master is; nullopt where no redis can be. What it says is shown to operators, so it
+// has to be an address and no more.
+std::optional<std::string> AddressIn(const Reply& reply) {
+  if (!reply.is_array(2) || reply.elements[0].kind != Reply::Kind::kString ||
+      reply.elements[1].kind != Reply::Kind::kString) {
+    return std::nullopt;
+  }
+  const std::string& host = reply.elements[0].text;
+  const bool v6 = absl::StrContains(host, ':');
+  const absl::StatusOr<config::HostPort> address = config::HostPort::Parse(
+      absl::StrCat(v6 ? "[" : "", host, v6 ? "]:" : ":", reply.elements[1].text));
+  // An interface would be one of the sentinel's machine.
+  if (!address.ok() || !address->interface.empty()) return std::nullopt;
+  return address->ToString();
 }
 
 // The value of "NAME:VALUE" in the text of INFO.
@@ -90,19 +110,15 @@ void Link::AskSentinel(Instant now) {
   Say(now, {"SENTINEL", "get-master-addr-by-name", options_.sentinel},
       [this](Instant at, Reply* reply) {
         if (reply == nullptr || state_ != State::kAsking) return;
-        const bool named = reply->is_array(2) && reply->elements[0].kind == Reply::Kind::kString &&
-                           reply->elements[1].kind == Reply::Kind::kString;
-        if (!named) {
-          return End(at, reply->is_error() ? Shown(reply->text)
-                                           : absl::StrCat("the sentinel knows no master named ",
-                                                          options_.sentinel));
+        if (reply->is_error()) return End(at, Shown(reply->text));
+        if (reply->kind == Reply::Kind::kNil) {
+          return End(at, absl::StrCat("the sentinel knows no master named ", options_.sentinel));
         }
-        const std::string& host = reply->elements[0].text;
-        const bool v6 = absl::StrContains(host, ':');
+        const std::optional<std::string> master = AddressIn(*reply);
+        if (!master.has_value()) return End(at, "the sentinel names no address of a master");
         transport_->Close();
         waiting_.clear();
-        Connect(at, State::kConnecting,
-                absl::StrCat(v6 ? "[" : "", host, v6 ? "]:" : ":", reply->elements[1].text));
+        Connect(at, State::kConnecting, *master);
       });
 }
 
@@ -156,6 +172,13 @@ void Link::End(Instant now, const std::string& reason) {
   for (Waiting& waiting : std::exchange(waiting_, {})) waiting.done(now, nullptr);
 }
 
+std::string Link::Shown(absl::string_view text) const {
+  if (text.empty()) return "it answers with an error";
+  if (Repeats(text, options_.password) || Repeats(text, options_.sentinel_password))
+    return "it answers with an error that repeats the password";
+  return config::Printable(text.substr(0, kMaxReason));
+}
+
 void Link::Distrust(Instant now, const std::string& reason) { End(now, reason); }
 
 // --- Questions and answers. ---
@@ -190,13 +213,14 @@ void Link::OnReceived(Instant now, absl::string_view bytes) {
         break;
     }
     if (waiting_.empty()) return End(now, "it answers what was not asked");
+    // Whoever asked learns that the connection ended, and asks the next one.
+    if (up() && EndsLink(reply)) return End(now, Shown(reply.text));
     const Done done = std::move(waiting_.front().done);
     waiting_.pop_front();
     done(now, &reply);
     // The answer may have ended the connection, or led from a sentinel to its master.
     if (state_ == State::kWaiting || connection != next_server_) return;
     if (asking == State::kAsking && state_ != State::kAsking) return;
-    if (up() && EndsLink(reply)) return End(now, Shown(reply.text));
   }
 }
 

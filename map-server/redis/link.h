@@ -53,7 +53,9 @@ class Link {
   // False, and nothing happens, where the link is not up or as much is waiting as may.
   bool Ask(wire::Instant now, std::span<const absl::string_view> command, Done done,
            wire::Duration patience = {});
-  size_t room() const { return up() ? options_.most - waiting_.size() : 0; }
+  bool has_room() const {
+    return up() && waiting_.size() < options_.most && transport_->unsent() < options_.most_bytes;
+  }
 
   // The name by which EVALSHA finds a script of the options; while up.
   const std::string& script(size_t number) const { return scripts_[number]; }
@@ -91,6 +93,8 @@ class Link {
   void Greet(wire::Instant now);
   void OnInfo(wire::Instant now, const Reply& info);
   void End(wire::Instant now, const std::string& reason);
+  // A server's words, which may be anything, for an operator.
+  std::string Shown(absl::string_view text) const;
 
   const Options options_;
   const Up on_up_;

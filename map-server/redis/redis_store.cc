@@ -13,6 +13,10 @@
 namespace warp::map {
 namespace {
 
+// A register is answered within this time, by this map alone where redis takes longer: a node that has no answer to two
+// of them (0.75 s) shakes hands anew, and a million would do so together.
+constexpr Duration kAnswerWithin = std::chrono::milliseconds(400);
+
 // After an error of redis, which may be out of memory.
 constexpr Duration kSaveAgain = std::chrono::seconds(1);
 
@@ -60,7 +64,7 @@ int64_t Verdict(Script script, const Reply& reply) {
   const int64_t verdict = parts[0].integer;
   if (script == Script::kPutAllow) return parts.size() == 1 && verdict < 2 ? verdict : -1;
   const bool whole = verdict == 0   ? parts.size() == 2 && parts[1].kind == Reply::Kind::kInteger
-                     : verdict == 1 ? parts.size() == 2 && DecodeOrder(parts[1].text).has_value()
+                     : verdict == 1 ? parts.size() == 2 && parts[1].kind == Reply::Kind::kString
                                     : parts.size() == 1;
   return whole ? verdict : -1;
 }
@@ -74,10 +78,11 @@ RedisStore::RedisStore(const Options& options, const wire::SecretKey& map_key,
       stream_(absl::StrCat(prefix_, "changes")),
       map_(RandomName()),
       codec_(map_key),
+      nobody_(Nobody::Of(codec_)),
       here_(options.limits),
       feed_(options.link, make, stream_, map_,
             {.changed = [this](Instant now, const RecordName& name) { OnChanged(now, name); },
-             .missed = [this](Instant) { MissChanges(); }}),
+             .missed = [this](Instant now) { MissChanges(now); }}),
       link_(WithScripts(options.link), make,
             [this](Instant now, const std::string& run) { OnUp(now, run); }) {
   here_.SetChanged([this](Instant now, const KeyId& id, const Record& record) {
@@ -132,8 +137,11 @@ void RedisStore::Get(const KeyId& id, Found found) {
       }
       const auto kept = std::make_shared<Reply>(std::move(*reply));
       Push([this, id, name, found, kept](Instant at) {
-        shared_.Fill(codec_, name, *kept, &counts_.values_foreign);
-        if (const Record* record = shared_.record()) return found(at, record);
+        // Nobody shall learn by the time of an answer whether there is such a record.
+        const bool nothing = kept->elements.empty();
+        shared_.Fill(codec_, nothing ? nobody_.name : name, nothing ? nobody_.fields : *kept,
+                     &counts_.values_foreign);
+        if (const Record* record = nothing ? nullptr : shared_.record()) return found(at, record);
         if (!here_.Show(id, [&](const Record& record) { found(at, &record); })) found(at, nullptr);
       });
     });
@@ -169,11 +177,14 @@ void RedisStore::PutRegistration(const wire::PublicKey& key, const KeyId& id,
                                              ? Find(*record, place.port, place.v6)
                                              : nullptr;
         if (made == nullptr) return done(now, put, record);
-        const bool asked = Save(now, place.key, *made, [this, place, done](Instant, Reply* reply) {
+        const auto waits = std::make_shared<PutDone>(done);
+        const bool asked = Save(now, place.key, *made, [this, place, waits](Instant, Reply* reply) {
           const auto kept = reply == nullptr ? nullptr : std::make_shared<Reply>(std::move(*reply));
-          Push([this, place, done, kept](Instant at) { AnswerPut(at, place, kept.get(), done); });
+          Push([this, place, waits, kept](Instant at) {
+            AnswerPut(at, place, kept.get(), std::exchange(*waits, nullptr));
+          });
         });
-        if (asked) return;
+        if (asked) return void(puts_.push_back({now + kAnswerWithin, place.id, waits}));
         SetUnsaved(place.id);
         done(now, put, record);
       });
@@ -194,22 +205,32 @@ bool RedisStore::Save(Instant now, const wire::PublicKey& key,
 }
 
 void RedisStore::AnswerPut(Instant now, const StoredPlace& place, const Reply* reply,
-                           const PutDone& done) {
+                           PutDone done) {
+  if (done == nullptr) done = [](Instant, Put, const Record*) {};  // AnswerPutsHere was first
   // What redis did not take is registered here nevertheless, and saved later.
   const bool taken = Taken(now, Script::kPut, place.id, reply);
   const int64_t verdict = taken ? Verdict(Script::kPut, *reply) : 0;
   if (verdict == 2) return done(now, Put::kTooManyPorts, nullptr);
   if (verdict == 1) {
-    const Order standing = *DecodeOrder(reply->elements[1].text);
-    shared_.FillStanding(place.key, place.port, place.v6, standing);
-    return done(now, Put::kStale, shared_.record());
+    ValueCodec::Opened standing;
+    if (codec_.Open(codec_.NameOf(place.id), RegistrationField(place.port, place.v6),
+                    reply->elements[1].text, &standing)) {
+      shared_.FillStanding(place.key, place.port, place.v6, standing.order);
+      return done(now, Put::kStale, shared_.record());
+    }
+    // A node goes on above the order that it is told, so that it must not be told a stranger's.
+    ++counts_.values_foreign;
   }
-  const bool shown =
-      here_.Show(place.id, [&](const Record& record) { done(now, Put::kApplied, &record); });
-  if (!shown) done(now, Put::kApplied, nullptr);
+  AnswerPutHere(now, place.id, done);
   // Somebody has removed the record from redis since its list was put there.
-  if (taken && reply->elements[1].integer == 0 && lists_.contains(place.id))
+  if (taken && verdict == 0 && reply->elements[1].integer == 0 && lists_.contains(place.id))
     SaveList(now, place.id);
+}
+
+void RedisStore::AnswerPutHere(Instant now, const KeyId& id, const PutDone& done) const {
+  const bool shown =
+      here_.Show(id, [&](const Record& record) { done(now, Put::kApplied, &record); });
+  if (!shown) done(now, Put::kApplied, nullptr);
 }
 
 bool RedisStore::Taken(Instant now, Script script, const KeyId& id, const Reply* reply) {

@@ -5,18 +5,20 @@
 //   whoever asks ── look-up ──► redis, and where it is away, or knows nothing yet: what registered here
 //   other maps ── changes ──► ChangeFeed ──► the record ──► Changed: the registry tells the nodes here
 //
-// A register is answered when redis has answered, or is given up. What redis has not taken is `unsaved`: it is put
-// again when redis is back, and everything is where redis has begun another life. The memory for that is the
-// MemoryStore's, which is bounded; questions are bounded by the Link. A look-up of what did not register here is lost
-// while redis is away, and counted: its node asks again.
+// A register is answered when redis has answered, is given up, or takes too long. What redis has not taken is
+// `unsaved`: it is put again when redis is back, and everything is where redis has begun another life. The memory for
+// that is the MemoryStore's, which is bounded; questions are bounded by the Link. A look-up of what did not register
+// here is lost while redis is away, and counted: its node asks again.
 //
 // Pure: bytes by a Transport, the time as a parameter. Transport events leave completions, as all answers do.
 #ifndef WARP_MAP_SERVER_REDIS_REDIS_STORE_H_
 #define WARP_MAP_SERVER_REDIS_REDIS_STORE_H_
 
 #include <cstdint>
+#include <deque>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -87,7 +89,10 @@ class RedisStore : public Store {
             Link::Done done);
   void SaveList(Instant now, const KeyId& id);
   void SaveRecord(Instant now, const Record& record);
-  void AnswerPut(Instant now, const StoredPlace& place, const Reply* reply, const PutDone& done);
+  // `done` is null where it has been answered.
+  void AnswerPut(Instant now, const StoredPlace& place, const Reply* reply, PutDone done);
+  void AnswerPutHere(Instant now, const KeyId& id, const PutDone& done) const;
+  void AnswerPutsHere(Instant now);
   void AnswerHere(Instant now, const KeyId& id, const Found& found);
   bool WithdrawShared(Instant now, const wire::PublicKey& key, uint16_t port, const Order& order);
   // Whether redis has taken a write. Otherwise the record is unsaved.
@@ -99,7 +104,9 @@ class RedisStore : public Store {
   void Pump(Instant now);
   void SaveSome(Instant now);
   void ReadSome(Instant now);
-  void MissChanges();
+  void OnRecord(Instant now, const RecordName& name, Reply* reply);
+  void MissChanges(Instant now);
+  void TellMissed(Instant now);
   void SweepLists();
 
   // A list that stands here, by its keys: a MemoryStore has them as tags of this process.
@@ -114,10 +121,19 @@ class RedisStore : public Store {
   const std::string stream_;
   const std::string map_;  // a random name of this process
   const ValueCodec codec_;
+  const Nobody nobody_;
   MemoryStore here_;
   std::map<KeyId, List> lists_;
   KeyId swept_;  // lists up to this one were looked at
   Instant next_sweep_{};
+
+  // Registers that redis has been asked about, the oldest first, and some that are answered: their `done` is null.
+  struct WaitingPut {
+    Instant deadline;
+    KeyId id;
+    std::shared_ptr<PutDone> done;
+  };
+  std::deque<WaitingPut> puts_;
 
   std::string run_;
   std::set<KeyId> unsaved_;
@@ -125,6 +141,9 @@ class RedisStore : public Store {
   Id save_end_ = 0;
   Instant next_save_{};           // not before, after an error of redis's
   std::set<RecordName> changed_;  // to be read
+  size_t under_way_ = 0;          // questions of SaveSome and ReadSome
+  bool missed_ = false;           // to be told, not before next_missed_
+  Instant next_missed_{};
   SharedRecord shared_;
   mutable Counts counts_;
 

@@ -10,10 +10,13 @@
 namespace warp::map {
 namespace {
 
-// Questions under way, up to which records are saved and changes are read: look-ups come behind them.
+// Questions of the store's own under way. However many nodes ask, these go on, and look-ups wait behind few of them.
 constexpr size_t kWindow = 512;
 // Names of changed records that wait to be read.
 constexpr size_t kMostChanged = 65536;
+// Nodes look up all their peers when changes may have been missed, so whoever makes that happen all the time does not
+// make them do it all the time.
+constexpr Duration kMissedInterval = std::chrono::seconds(10);
 constexpr Duration kSweepInterval = std::chrono::seconds(1);
 constexpr int kSweptAtOnce = 10000;
 
@@ -49,7 +52,7 @@ void RedisStore::Pump(Instant now) {
 void RedisStore::SaveSome(Instant now) {
   if (now < next_save_) return;
   const auto save = [&](const Record& record) { SaveRecord(now, record); };
-  for (size_t i = 0; i < kWindow && link_.waiting() < kWindow; ++i) {
+  for (size_t i = 0; i < kWindow && under_way_ < kWindow && link_.has_room(); ++i) {
     if (!unsaved_.empty()) {
       const KeyId id = *unsaved_.begin();
       unsaved_.erase(unsaved_.begin());
@@ -67,8 +70,10 @@ void RedisStore::SaveRecord(Instant now, const Record& record) {
   record.ForEach([&](const StoredRegistration& registration) {
     if (registration.expires() <= now) return;
     const bool asked = Save(now, record.key(), registration, [this, id](Instant at, Reply* reply) {
+      --under_way_;
       Taken(at, Script::kPut, id, reply);
     });
+    if (asked) ++under_way_;
     if (!asked) SetUnsaved(id);
   });
   SaveList(now, id);
@@ -77,32 +82,45 @@ void RedisStore::SaveRecord(Instant now, const Record& record) {
 // --- What other maps changed. ---
 
 void RedisStore::OnChanged(Instant now, const RecordName& name) {
-  if (changed_.size() >= kMostChanged) return MissChanges();
+  if (changed_.size() >= kMostChanged) return MissChanges(now);
   changed_.insert(name);
   Pump(now);
 }
 
 void RedisStore::ReadSome(Instant now) {
-  for (size_t i = 0; i < kWindow && link_.waiting() < kWindow && !changed_.empty(); ++i) {
+  for (size_t i = 0; i < kWindow && under_way_ < kWindow && link_.has_room() && !changed_.empty();
+       ++i) {
     const RecordName name = *changed_.begin();
     changed_.erase(changed_.begin());
-    const bool asked = AskRecord(now, name, [this, name](Instant, Reply* reply) {
-      if (reply == nullptr) {
-        changed_.insert(name);
-        return;
-      }
-      const auto kept = std::make_shared<Reply>(std::move(*reply));
-      Push([this, name, kept](Instant at) {
-        shared_.Fill(codec_, name, *kept, &counts_.values_foreign);
-        if (const Record* record = shared_.record())
-          NotifyChanged(at, KeyId::Of(record->key()), *record);
-      });
+    const bool asked = AskRecord(now, name, [this, name](Instant at, Reply* reply) {
+      --under_way_;
+      OnRecord(at, name, reply);
     });
+    if (asked) ++under_way_;
     if (!asked) changed_.insert(name);
   }
 }
 
-void RedisStore::MissChanges() {
+void RedisStore::OnRecord(Instant now, const RecordName& name, Reply* reply) {
+  if (reply == nullptr) return void(changed_.insert(name));
+  if (reply->is_error()) return MissChanges(now);  // what has changed is not known
+  const auto kept = std::make_shared<Reply>(std::move(*reply));
+  Push([this, name, kept](Instant at) {
+    shared_.Fill(codec_, name, *kept, &counts_.values_foreign);
+    if (const Record* record = shared_.record())
+      NotifyChanged(at, KeyId::Of(record->key()), *record);
+  });
+}
+
+void RedisStore::MissChanges(Instant now) {
+  missed_ = true;
+  TellMissed(now);
+}
+
+void RedisStore::TellMissed(Instant now) {
+  if (!missed_ || now < next_missed_) return;
+  missed_ = false;
+  next_missed_ = now + kMissedInterval;
   ++counts_.changes_missed;
   Push([this](Instant) { NotifyMissed(); });
 }
@@ -112,12 +130,25 @@ void RedisStore::MissChanges() {
 void RedisStore::Expire(Instant now) {
   here_.Expire(now);
   CompleteHere();
+  AnswerPutsHere(now);
   link_.HandleTimeout(now);
   feed_.HandleTimeout(now);
   Pump(now);
+  TellMissed(now);
   if (now >= next_sweep_) {
     next_sweep_ = now + kSweepInterval;
     SweepLists();
+  }
+}
+
+void RedisStore::AnswerPutsHere(Instant now) {
+  for (; !puts_.empty(); puts_.pop_front()) {
+    const WaitingPut& put = puts_.front();
+    if (*put.done == nullptr) continue;
+    if (put.deadline > now) return;
+    Push([this, id = put.id, done = std::exchange(*put.done, nullptr)](Instant at) {
+      AnswerPutHere(at, id, done);
+    });
   }
 }
 
@@ -137,7 +168,9 @@ void RedisStore::SweepLists() {
 
 Instant RedisStore::NextTimeout() const {
   Instant next = std::min({here_.NextTimeout(), link_.NextTimeout(), feed_.NextTimeout()});
+  if (!puts_.empty()) next = std::min(next, puts_.front().deadline);
   if (!lists_.empty()) next = std::min(next, next_sweep_);
+  if (missed_) next = std::min(next, next_missed_);
   // Answers go on with what is left; without any under way, time does.
   if (link_.up() && link_.waiting() == 0) {
     if (!unsaved_.empty() || save_from_ < save_end_) next = std::min(next, next_save_);

@@ -19,6 +19,10 @@ end
 local function expired(value, at)
   return #value < 33 or struct.unpack('>I8', value, 17) <= at
 end
+-- What stands there may be anybody's. A map reads no answer of a megabyte, and ends the connection at one.
+local function bounded(value, most)
+  return #value > most and '' or value
+end
 local function tell()
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'n', ARGV[1], 'm', ARGV[2])
 end
@@ -32,7 +36,7 @@ local lifetime, field, order, body = tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7
 local at = now()
 local old = redis.call('HGET', KEYS[1], field)
 if old and expired(old, at) then old = false end
-if old and not later(order, old) then return {1, string.sub(old, 1, 16)} end
+if old and not later(order, old) then return {1, bounded(old, 1024)} end
 if not old and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[8]) then
   local all = redis.call('HGETALL', KEYS[1])
   local standing = 0
@@ -83,9 +87,10 @@ local at = now()
 local all = redis.call('HGETALL', KEYS[1])
 local live = {}
 for i = 1, #all, 2 do
+  if #live >= 36 then break end
   if all[i] == 'a' or not expired(all[i + 1], at) then
-    live[#live + 1] = all[i]
-    live[#live + 1] = all[i + 1]
+    live[#live + 1] = bounded(all[i], 4)
+    live[#live + 1] = bounded(all[i + 1], 20000)
   end
 end
 return live

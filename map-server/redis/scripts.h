@@ -13,14 +13,15 @@ namespace warp::map {
 
 enum class Script : size_t {
   // ARGV: name, map, most changes, lifetime in ms, field, order, body, most fields.
-  // Gives {0, whether there is a list} applied, {1, order that stands}, {2} too many registrations.
+  // Gives {0, whether there is a list} applied, {1, the value that stands}, {2} too many registrations.
   kPut,
   // ARGV: name, map, most changes, lifetime in ms, order, body. Gives {0} applied, {1} a higher order stands or there
   // is no such record.
   kPutAllow,
   // ARGV: name, map, most changes, port (2 bytes; empty: all), order, body. Gives how many it withdrew.
   kWithdraw,
-  // Gives field, value, field, value, ... of what has not expired.
+  // Gives field, value, field, value, ... of what has not expired: of 18 fields at most, which is one more than a map
+  // writes, and "" for what is longer than any map's.
   kGet,
 };
 

@@ -7,6 +7,23 @@
 
 namespace warp::map {
 
+Nobody Nobody::Of(const ValueCodec& codec) {
+  const wire::PublicKey key = wire::SecretKey::Generate().Public();
+  StoredRegistration registration;
+  registration.observed = {wire::IpAddress::V4({192, 0, 2, 1}), 1};
+  NamedList list;
+  for (uint8_t i = 0; i < kAllowPerRegistration; ++i) list.ids.push_back(KeyId::FromBytes({i}));
+
+  const std::string head = EncodeOrder({}) + std::string(8, '\0');
+  Nobody nobody{codec.NameOf(KeyId::Of(key)), {.kind = Reply::Kind::kArray}};
+  for (const std::string& text :
+       {RegistrationField(registration.port, false), head + codec.Seal(key, registration),
+        std::string(kAllowField), head + codec.Seal(key, {}, list)}) {
+    nobody.fields.elements.push_back({.kind = Reply::Kind::kString, .text = text});
+  }
+  return nobody;
+}
+
 void SharedRecord::Clear() {
   for (Id id = stored_.first; id != kNoId;) {
     const Id next = registrations_[id].next;

@@ -32,6 +32,15 @@ class SharedRecord {
   Id last_ = kNoId;
 };
 
+// A record like most, to be read in the place of one that is not there: so nobody learns by the time of an answer
+// whether there is one.
+struct Nobody {
+  static Nobody Of(const ValueCodec& codec);
+
+  RecordName name;
+  Reply fields;
+};
+
 }  // namespace warp::map
 
 #endif  // WARP_MAP_SERVER_REDIS_SHARED_RECORD_H_

@@ -25,7 +25,11 @@ bool PartialAllow::Begin(Instant now, const KeyId& id, Network network, const Al
   }
   lists_.emplace(id, List{digest, order, now, network, {}, {}});
   begun_.emplace(now, id);
-  if (lists_.size() > limits_.lists) EvictOne();
+  ChangeNetwork(network, [&](Begun& begun) { begun.emplace(now, id); });
+  if (lists_.size() > limits_.lists) {
+    const Network most = std::get<2>(*networks_.rbegin());
+    Erase(lists_.find(by_network_.at(most).begin()->second));
+  }
   return true;
 }
 
@@ -61,22 +65,24 @@ void PartialAllow::Forget(const KeyId& id) {
   if (const auto it = lists_.find(id); it != lists_.end()) Erase(it);
 }
 
-void PartialAllow::Erase(Lists::iterator it) {
-  begun_.erase({it->second.begun, it->first});
-  lists_.erase(it);
-  assert(begun_.size() == lists_.size());
+template <typename Change>
+void PartialAllow::ChangeNetwork(Network network, Change change) {
+  Begun& begun = by_network_[network];
+  const auto rank = [&] {
+    return std::tuple(begun.size(), -begun.begin()->first.time_since_epoch(), network);
+  };
+  if (!begun.empty()) networks_.erase(rank());
+  change(begun);
+  if (!begun.empty()) networks_.insert(rank());
+  if (begun.empty()) by_network_.erase(network);
 }
 
-// Looks at all lists. It happens only under attack, and costs less than opening the message that made it necessary.
-void PartialAllow::EvictOne() {
-  absl::flat_hash_map<Network, size_t> lists;
-  for (const auto& [id, list] : lists_) ++lists[list.network];
-  size_t most = 0;
-  for (const auto& [network, count] : lists) most = std::max(most, count);
-  for (const auto& [begun, id] : begun_) {
-    const auto it = lists_.find(id);
-    if (lists.at(it->second.network) == most) return Erase(it);
-  }
+void PartialAllow::Erase(Lists::iterator it) {
+  const std::pair entry(it->second.begun, it->first);
+  begun_.erase(entry);
+  ChangeNetwork(it->second.network, [&](Begun& begun) { begun.erase(entry); });
+  lists_.erase(it);
+  assert(begun_.size() == lists_.size());
 }
 
 void PartialAllow::Expire(Instant now) {

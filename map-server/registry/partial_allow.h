@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -58,13 +59,21 @@ class PartialAllow {
     std::vector<bool> parts;  // which have arrived
   };
   using Lists = absl::flat_hash_map<KeyId, List>;
+  // Of a network, the oldest first.
+  using Begun = std::set<std::pair<Instant, KeyId>>;
 
   void Erase(Lists::iterator it);
-  void EvictOne();
+  // Changes a network's lists, and keeps the order of networks.
+  template <typename Change>
+  void ChangeNetwork(Network network, Change change);
 
   const Limits limits_;
   Lists lists_;
-  std::set<std::pair<Instant, KeyId>> begun_;  // one for each list
+  Begun begun_;  // one for each list
+  // The same of each network, and the networks by how many they have; of those that have as many, the one whose oldest
+  // is the oldest comes last.
+  absl::flat_hash_map<Network, Begun> by_network_;
+  std::set<std::tuple<size_t, Duration, Network>> networks_;
 };
 
 }  // namespace warp::map

@@ -4,6 +4,7 @@
 #define WARP_MAP_SERVER_SERVER_MAP_RELOAD_H_
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -23,16 +24,16 @@ class MapReload : public control::BasicReloadTarget<config::MapFile> {
     std::function<void(const config::MapConfig&)> retune;
   };
   MapReload(config::MapConfig config, Parts parts)
-      : config_(std::move(config)), parts_(std::move(parts)) {}
+      : config_(std::make_shared<config::MapConfig>(std::move(config))), parts_(std::move(parts)) {}
 
-  const config::MapConfig& config() const override { return config_; }
+  std::shared_ptr<const config::MapConfig> shared_config() const override { return config_; }
   std::string Obstacles(const std::vector<config::EntryChange>&,
                         const config::MapFile&) const override {
     return "";
   }
   void Prepare(const std::vector<config::EntryChange>&, const config::MapFile&) override {}
   absl::StatusOr<bool> Prepared() const override { return true; }
-  void Exchange(config::MapConfig& config) override { std::swap(config_, config); }
+  void Exchange(config::MapConfig& config) override { std::swap(*config_, config); }
   // Sockets come first, because they alone may fail.
   absl::Status Take(const control::Step&, const config::MapConfig& before,
                     const config::MapConfig& after) override {
@@ -44,7 +45,7 @@ class MapReload : public control::BasicReloadTarget<config::MapFile> {
   void End(std::span<const control::Step>) override {}
 
  private:
-  config::MapConfig config_;
+  const std::shared_ptr<config::MapConfig> config_;
   const Parts parts_;
 };
 

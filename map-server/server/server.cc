@@ -41,6 +41,11 @@ Handler::Options OptionsOf(const config::MapConfig& config) {
   return options;
 }
 
+// Whatever is in it: a status may have words of servers that are not ours.
+std::string Dump(const nlohmann::json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 // A line on standard error, if there is room for it: somebody who does not read must not hold up the map.
 void Complain(const std::string& what) {
   pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
@@ -295,9 +300,7 @@ control::StatusServer::Text Server::Answer(const control::StatusServer::Request&
                                  : absl::FailedPreconditionError(kNoFile);
   }
   if (answer.ok()) return *std::move(answer);
-  const nlohmann::json error = {{"error", std::string(answer.status().message())}};
-  return control::StatusServer::Whole(
-      error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  return control::StatusServer::Whole(Dump({{"error", std::string(answer.status().message())}}));
 }
 
 std::string Server::StatusText() const {
@@ -344,7 +347,7 @@ std::string Server::StatusText() const {
       {"store", StoreStatus(shared_.get())},
       {"streams", streams_ == nullptr ? nlohmann::json() : streams_->StatusJson()},
       {"drops", control::DropsJson([this](wire::Drop drop) { return handler_.drops(drop); })}};
-  return status.dump() + "\n";
+  return Dump(status);
 }
 
 }  // namespace warp::map

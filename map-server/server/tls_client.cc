@@ -95,16 +95,21 @@ TlsClient::Session::Session(const TlsClient& client, int fd, const std::string& 
   const std::string& name = client.name_.empty() ? host : client.name_;
   SSL_set_fd(ssl_.get(), fd);
   if (wire::IpAddress::Parse(name).ok()) {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), name.c_str());
+    named_ = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), name.c_str()) == 1;
   } else {
-    SSL_set1_host(ssl_.get(), name.c_str());
-    SSL_set_tlsext_host_name(ssl_.get(), name.c_str());
+    named_ = SSL_set1_host(ssl_.get(), name.c_str()) == 1 &&
+             SSL_set_tlsext_host_name(ssl_.get(), name.c_str()) == 1;
   }
   SSL_set_connect_state(ssl_.get());
 }
 
 int TlsClient::Session::Handshake() {
   ERR_clear_error();
+  // OpenSSL would take any name then.
+  if (!named_) {
+    error_ = "no certificate can be for its name";
+    return -1;
+  }
   const int result = SSL_do_handshake(ssl_.get());
   return result == 1 ? 1 : static_cast<int>(Result(result));
 }

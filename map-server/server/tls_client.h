@@ -36,6 +36,7 @@ class TlsClient {
     ssize_t Result(int result);
 
     const std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
+    bool named_ = false;  // OpenSSL knows whom the certificate must name
     std::string error_;
   };
 

@@ -66,7 +66,7 @@ class Store {
       if (record == nullptr) return;
       Order last;
       record->ForEach([&](const StoredRegistration& r) { last = std::max(last, r.order); });
-      ++last.number;
+      if (++last.number == 0) ++last.epoch;  // the node may have chosen the highest number
       Withdraw(now, id, protocol::kMapAllPorts, last);
     });
   }

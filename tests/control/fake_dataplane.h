@@ -83,12 +83,21 @@ class FakeDataplane : public Dataplane {
   size_t max_plaintext() const override { return kRoom; }
   uint16_t max_mtu() const override { return buffers_mtu; }
   // Buffers are there at once, unless they wait, or `prepared` says otherwise.
-  void PrepareBuffers(uint16_t asked, uint16_t ports) override {
-    asked_buffers.emplace_back(asked, ports);
-    if (buffers_wait) prepared = false;
-    if (prepared.ok() && *prepared) buffers_mtu = std::max<uint16_t>(asked, 1500);
+  void PrepareBuffers(const BufferNeeds& needs) override {
+    prepared_for.push_back(needs);
+    if (prepared.ok() && *prepared) buffers_mtu = std::max(needs.mtu, buffers_mtu);
   }
   absl::StatusOr<bool> BuffersPrepared() const override { return prepared; }
+  void SettleBuffers(uint16_t mtu) override {
+    settled.push_back(mtu);
+    buffers_mtu = std::min(buffers_mtu, std::max<uint16_t>(mtu, 1500));
+  }
+  void GrowBuffers(const BufferNeeds& needs) override {
+    grown_for.push_back(needs);
+    if (buffers_wait) grown = false;
+    if (grown.ok() && *grown) buffers_mtu = std::max(needs.mtu, buffers_mtu);
+  }
+  absl::StatusOr<bool> BuffersGrown() const override { return grown; }
   void Submit(WorkerId home, std::span<Plaintext> packets,
               std::span<const SendRequest> requests) override;
   void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;
@@ -119,11 +128,12 @@ class FakeDataplane : public Dataplane {
   absl::string_view engine_reason() const override { return {}; }
 
   uint16_t buffers_mtu = 1500;  // for which there are buffers
-  absl::StatusOr<bool> prepared = true;
+  absl::StatusOr<bool> prepared = true, grown = true;
   bool buffers_wait = false;
-  std::vector<std::pair<uint16_t, uint16_t>> asked_buffers;
-  absl::Status add_port;    // what AddPort answers, where it is an error
-  bool ids_differ = false;  // ports have the ids 1, 2, ...; otherwise each has 0
+  std::vector<BufferNeeds> prepared_for, grown_for;
+  std::vector<uint16_t> settled;  // for these MTUs
+  absl::Status add_port;          // what AddPort answers, where it is an error
+  bool ids_differ = false;        // ports have the ids 1, 2, ...; otherwise each has 0
   std::function<void()> on_await;
   bool opens = true;           // whether a port that was added opens
   std::vector<PortNews> news;  // of ports

@@ -6,6 +6,7 @@
 
 #include "control/protocol/handshake/handshake.h"
 #include "control/protocol/handshake/source_budget.h"
+#include "map-server/registry/partial_allow.h"
 #include "tests/map-server/map_world.h"
 
 namespace warp::map {
@@ -115,6 +116,105 @@ TEST_F(MapShares, ThoseOfOneAddressWaitAndOthersDoNot) {
   EXPECT_GE(world_.map().counts().sessions, 8u);
   EXPECT_LE(world_.map().counts().sessions, 12u);
   EXPECT_GT(world_.map().drops(Drop::kHandshakeBudget), 0u);
+}
+
+// Initiations that pass all checks but the last, and copies of them under any address. A copy waits for the answer of
+// the first, so it takes nobody's budget; it must not take anybody's place or turn either.
+TEST_F(MapShares, CopiesOfWhatWaitsKeepNobodyOut) {
+  world_.handshakes.reset();
+  world_.StartMap();
+  Handler& map = world_.map();
+  std::mt19937_64 random(1);
+  const auto deliver = [&](const Endpoint& from, std::vector<uint8_t> bytes) {
+    map.HandleDatagram(world_.now, {3, from, MapWorld::MapAddress(0).address}, bytes);
+  };
+  std::vector<std::vector<uint8_t>> garbage;
+  for (int i = 0; i < 200; ++i) {
+    garbage.push_back(Initiation(world_));
+    garbage.back()[50] ^= 1;
+    wire::WriteMacs(wire::Mac1Key(world_.map_key()), nullptr, garbage.back());
+    deliver({Ip("203.0.113.7"), 9}, garbage.back());
+  }
+  MapNode& node = world_.AddNode();
+  std::vector<std::vector<uint8_t>> initiations;
+  int answered = 0;
+  // As the server does it: batches of 64, and few handshakes after each.
+  for (int batch = 0; batch < 1000; ++batch) {
+    world_.now += 1ms;
+    for (int i = 0; i < 63; ++i) {
+      const auto port = static_cast<uint16_t>(1 + random() % 60000);
+      deliver({Ip("203.0.113.7"), port}, garbage[random() % garbage.size()]);
+    }
+    if (node.NextTimeout() <= world_.now) node.HandleTimeout(world_.now);
+    while (auto out = node.NextTransmit()) deliver(world_.OuterOf(node), out->datagram);
+    map.AnswerInitiations(world_.now, kHandshakesPerBatch + kBatch / kDatagramsPerHandshake);
+    while (auto out = map.NextTransmit()) {
+      if (out->to != world_.OuterOf(node)) continue;
+      ++answered;
+      node.Receive(world_.now, {0, MapWorld::MapAddress(0), {}}, std::move(out->datagram));
+    }
+    if (node.registered()) break;
+  }
+  EXPECT_TRUE(node.registered()) << answered;
+  EXPECT_GE(answered, 2);
+  EXPECT_LE(world_.now - Instant(1000s), 500ms);
+}
+
+// Somebody with an IPv6 /44 spreads over all of it. A NAT with many nodes behind it has not the most.
+TEST(MapShareOfPrefixes, WhoeverHasAPrefixOfAProviderHasFewNetworks) {
+  MemoryStore store({.registrations = 1000});
+  const auto add = [&](const wire::IpAddress& from) {
+    const wire::PublicKey key = wire::SecretKey::Generate().Public();
+    Registration registration;
+    registration.observed = {from, 13116};
+    registration.order = {1, 1};
+    registration.expires = Instant(2000s);
+    store.PutRegistration(key, KeyId::Of(key), std::move(registration),
+                          [](Instant, Store::Put, const Record*) {});
+    store.Complete(Instant(1000s));
+    return KeyId::Of(key);
+  };
+  std::vector<KeyId> honest;
+  for (uint8_t i = 0; i < 30; ++i) honest.push_back(add(wire::IpAddress::V4({192, 0, 2, i})));
+  for (int i = 0; i < 4096; ++i) {
+    std::array<uint8_t, 16> bytes{0x20, 0x01, 0x0d, 0xb8};
+    bytes[5] = static_cast<uint8_t>(i % 16);
+    bytes[6] = static_cast<uint8_t>(i / 16);
+    bytes[15] = 1;
+    add(wire::IpAddress::V6(bytes));
+  }
+  EXPECT_EQ(store.registrations(), 1000u);
+  for (const KeyId& id : honest) {
+    bool live = false;
+    store.Show(id, [&](const Record& record) { live = record.live(); });
+    EXPECT_TRUE(live);
+  }
+}
+
+TEST(MapPartialLists, TheNetworkThatHasMostLosesItsOldest) {
+  PartialAllow lists({.lists = 4, .list_ids = 1000});
+  std::vector<KeyId> ids;
+  const auto begin = [&](Network network) {
+    ids.push_back(KeyId::Of(wire::SecretKey::Generate().Public()));
+    lists.Begin(Instant(1s * ids.size()), ids.back(), network, {1}, {1, 1});
+  };
+  // Whether a list is under way.
+  const auto stands = [&](size_t number) {
+    std::vector<KeyId> list;
+    const protocol::MapAllow part{{1}, 0, 96, std::vector<KeyId>(48)};
+    return lists.Take(ids[number], part, &list) == PartialAllow::Verdict::kTaken;
+  };
+  for (const Network network : {7, 9, 9, 9, 7}) begin(network);
+  EXPECT_EQ(lists.size(), 4u);
+  EXPECT_FALSE(stands(1));
+  EXPECT_TRUE(stands(0) && stands(2) && stands(3) && stands(4));
+  // Two have as many: the oldest of all goes.
+  begin(3);
+  EXPECT_FALSE(stands(0));
+  lists.Expire(Instant(13s));
+  EXPECT_EQ(lists.size(), 3u);
+  lists.Expire(Instant(100s));
+  EXPECT_EQ(lists.size(), 0u);
 }
 
 // Who knows which networks share a bucket rents an address in one that shares his victim's. So nobody knows: it is

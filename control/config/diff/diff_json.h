@@ -29,6 +29,11 @@ inline nlohmann::ordered_json DiffJson(const std::vector<EntryChange>& changes) 
   return list;
 }
 
+// The same, written: whatever bytes names have, it is JSON.
+inline std::string DiffJsonText(const std::vector<EntryChange>& changes) {
+  return DiffJson(changes).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
 }  // namespace warp::config
 
 #endif  // WARP_CONTROL_CONFIG_DIFF_DIFF_JSON_H_

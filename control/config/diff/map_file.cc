@@ -77,6 +77,26 @@ void CompareAllowed(const KeyList* before, const KeyList* after, std::vector<Key
   });
 }
 
+// Of files of the same name, what they hold may be another: a password was changed, a certificate renewed.
+void CompareStoreFiles(const StoreConfig& before, const StoreConfig& after,
+                       std::vector<KeyChange>* keys) {
+  const auto compare = [keys](const char* key, const std::string& name, const std::string& was,
+                              const std::string& is) {
+    const bool named = std::any_of(keys->begin(), keys->end(),
+                                   [&](const KeyChange& change) { return change.key == key; });
+    if (was != is && !named)
+      keys->push_back({.key = key, .before = name, .after = name + ", with other contents"});
+  };
+  compare("store.password_file", after.password_file, before.password, after.password);
+  compare("store.sentinel_password_file", after.sentinel_password_file, before.sentinel_password,
+          after.sentinel_password);
+  if (!before.tls.has_value() || !after.tls.has_value()) return;
+  const StoreTlsConfig &was = *before.tls, &is = *after.tls;
+  compare("store.tls.ca", is.ca_file, was.ca, is.ca);
+  compare("store.tls.cert", is.certificate_file, was.certificate, is.certificate);
+  compare("store.tls.key", is.key_file, was.key, is.key);
+}
+
 bool SameKey(const wire::SecretKey& a, const wire::SecretKey& b) {
   return sodium_memcmp(a.bytes().data(), b.bytes().data(), a.bytes().size()) == 0;
 }
@@ -117,6 +137,8 @@ std::vector<EntryChange> Diff(const MapConfig& before, const MapConfig& after) {
                            .after = "that of " + after.private_key.Public().ToBase64()});
   }
   for (KeyChange& key : CompareValues(was, is)) change.keys.push_back(std::move(key));
+  if (keys_known && before.store.has_value() && after.store.has_value())
+    CompareStoreFiles(*before.store, *after.store, &change.keys);
   if (lists_known) CompareAllowed(before.allowed.get(), after.allowed.get(), &change.keys);
   if (change.keys.empty()) return {};
   for (const KeyChange& key : change.keys)

@@ -113,7 +113,7 @@ const SectionOf<StoreConfig>& StoreSchema() {
         s.Scalar("timeout", &StoreConfig::timeout, DurationText(milliseconds(50), seconds(10)))
             .Why(
                 "A connection that is not up after this time, or an answer that has not come, "
-                "counts as failed. Until then a register waits for redis.");
+                "counts as failed. A register waits for redis for 0.4 s at most.");
         s.Nested("tls", &StoreConfig::tls, TlsSchema())
             .Why("TLS 1.2 or 1.3 to redis and the sentinels, whose certificates are verified.");
         s.Check([](Reader& reader, const std::string& path, StoreConfig& store) {

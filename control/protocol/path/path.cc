@@ -45,6 +45,7 @@ PathStatus Path::status() const {
                     .remote_port = remote_port_,
                     .use = use_.use(),
                     .rtt = rtt_,
+                    .least_rtt = least_rtt_,
                     .control = counted_.all_control,
                     .size = size_.size(),
                     .size_proven = size_.proven(),
@@ -79,6 +80,7 @@ bool Path::Become(Instant now, State state, absl::string_view reason) {
       size_.Begin(now);
     } else {
       size_.Stop();
+      least_rtt_.reset();
     }
   }
   reason_ = reason;

@@ -59,11 +59,12 @@ struct PathStatus {
   uint32_t told_rate = 0;          // kbit/s that the peer lets come in by that port; 0: no bound
   std::optional<Duration> rtt;     // smoothed (RFC 6298); only ever from answers on the same path
   std::optional<Duration> jitter;  // its mean deviation
-  uint64_t control = 0;            // control messages that were opened and had come over it
-  double loss = 0;                 // share of the last 64 probes that was not answered
-  uint32_t size = 0;               // the largest IP packet that may be sent over it, in bytes
-  bool size_proven = false;        // a probe of that size was answered
-  bool black_hole = false;         // larger ones vanish, and no router says so
+  std::optional<Duration> least_rtt;  // the shortest one since the path became active
+  uint64_t control = 0;               // control messages that were opened and had come over it
+  double loss = 0;                    // share of the last 64 probes that was not answered
+  uint32_t size = 0;                  // the largest IP packet that may be sent over it, in bytes
+  bool size_proven = false;           // a probe of that size was answered
+  bool black_hole = false;            // larger ones vanish, and no router says so
   // How long it may be silent, as the last probe said; zero: it is probed as often as is usual.
   Duration silence{0};
 };
@@ -297,6 +298,7 @@ class Path {
   std::deque<Outstanding> outstanding_;  // oldest first, at most kMaxOutstandingProbes
   std::optional<Duration> rtt_;
   Duration deviation_{0};
+  std::optional<Duration> least_rtt_;  // since it became active
   uint64_t history_ =
       0;  // a bit for each probe concluded while active, the newest lowest. Set: not answered
   uint32_t concluded_ = 0;  // at most 64

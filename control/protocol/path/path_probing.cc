@@ -154,6 +154,7 @@ size_t Path::LostAfter() const {
 
 // RFC 6298, section 2, without the granularity term.
 void Path::Measure(Duration sample) {
+  least_rtt_ = std::min(least_rtt_.value_or(sample), sample);
   if (!rtt_) {
     rtt_ = sample;
     deviation_ = sample / 2;

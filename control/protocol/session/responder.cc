@@ -74,12 +74,14 @@ wire::Drop Responder::Admit(Instant now, const Arrival& arrival, wire::Bytes dat
 wire::Drop Responder::AnswerNext(Instant now, SessionMaker& maker, Outbox& outbox) {
   const std::optional<InitiationQueue::Entry> next = waiting_.Pop();
   if (!next.has_value()) return wire::Drop::kNone;
-  if (next->copy) {
+  const wire::Drop drop = Answer(now, next->arrival, next->datagram, next->hash, maker, outbox);
+  // Copies were counted when they came.
+  for (const Arrival& copy : next->copies) {
     const std::vector<uint8_t>* const reply = FindReply(now, next->hash, maker);
-    if (reply != nullptr) Reply(now, next->arrival, *reply, outbox);
-    return wire::Drop::kNone;  // it was counted when it came
+    if (reply == nullptr) break;
+    Reply(now, copy, *reply, outbox);
   }
-  return Answer(now, next->arrival, next->datagram, next->hash, maker, outbox);
+  return drop;
 }
 
 std::variant<InitiationHash, wire::Drop> Responder::Check(Instant now, const Arrival& arrival,
@@ -96,11 +98,8 @@ std::variant<InitiationHash, wire::Drop> Responder::Check(Instant now, const Arr
     Reply(now, arrival, *reply, outbox);
     return wire::Drop::kHandshakeRepeated;
   }
-  if (waiting_.Has(hash)) {
-    // It is answered when the first is: the way that this one came may be the only one that leads back.
-    waiting_.Push(arrival, hash, datagram);
-    return wire::Drop::kHandshakeRepeated;
-  }
+  // It is answered when the first is: the way that this one came may be the only one that leads back.
+  if (waiting_.AddCopy(arrival, hash)) return wire::Drop::kHandshakeRepeated;
   const bool proven = NeedsCookie(now, arrival.from.address);
   if (proven && !cookies_.Verify(now, arrival, datagram)) {
     Reply(now, arrival, cookies_.Reply(now, arrival, datagram, own->key.cookie_seal_key), outbox);

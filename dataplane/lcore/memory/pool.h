@@ -4,9 +4,8 @@
 //   frame pool     There is one. Control allocates its own frames from it (probes, handshakes, those of companions),
 //                  and lcores free them. It holds all that may be under way: payloads that wait starve no frame.
 //   header pool    There is one per worker, for the header mbuf of each replicated copy.
-//   RX pool        There is one per port slot, made when the slot is first used and kept for a later port in the slot
-//                  whose buffers have the same size. The port's linear copies come from it too, since some drivers send
-//                  only buffers of their own pool.
+//   RX pool        There is one per open port, kept when it closes for a later one whose buffers have the same size.
+//                  The port's linear copies come from it too, since some drivers send only buffers of their own pool.
 //
 // Payload and frame buffers hold what the largest port sends. Where that changes others take their place
 // (plane/buffers.h). The buffers of an RX pool hold what its port receives.

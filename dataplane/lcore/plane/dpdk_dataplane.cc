@@ -25,7 +25,8 @@ CycleClock SetCycleClock() { return {os::Now(), rte_rdtsc(), rte_get_tsc_hz()}; 
 DpdkDataplane::DpdkDataplane(const DataplaneOptions& options)
     : options_(options),
       exchange_(std::make_shared<Exchange>(options.worker_cpus.size(), options.ring_size)),
-      buffers_(std::make_unique<Buffers>(options, exchange_)),
+      buffers_(std::make_unique<Buffers>(
+          options, exchange_, [this](const rte_mempool* pool) { return ports_->TakesFrom(pool); })),
       ports_(std::make_unique<PortBoard>(options, *buffers_, exchange_)),
       firsts_(std::make_unique<FirstTable>()),
       to_wake_(options.worker_cpus.size()) {}
@@ -172,19 +173,9 @@ void DpdkDataplane::Drain() {
 void DpdkDataplane::Advance() {
   ports_->Advance(*publisher_);
   if (!buffers_->is_moving()) return;
-  buffers_->Advance(*publisher_,
-                    [this](const rte_mempool* pool) { return ports_->TakesFrom(pool); });
-}
-
-void DpdkDataplane::PrepareBuffers(uint16_t mtu, uint16_t ports) {
-  assert(control_.IsCurrent());
-  buffers_->Prepare(mtu, ports);
-  ports_->RetireLarger(mtu);
-}
-
-absl::StatusOr<bool> DpdkDataplane::BuffersPrepared() const {
-  assert(control_.IsCurrent());
-  return buffers_->Prepared();
+  const bool made = buffers_->has_news();
+  buffers_->Advance(*publisher_);
+  if (made) ports_->TrimIdle();
 }
 
 absl::StatusOr<PortId> DpdkDataplane::AddPort(const PortSpec& spec, int cpu) {

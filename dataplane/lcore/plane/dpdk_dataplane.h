@@ -39,7 +39,7 @@ class DpdkDataplane final : public Dataplane {
   const rte_mempool* frame_pool() const { return buffers_->frames(); }
   const PortSlot& slot(PortId id) const { return ports_->slot(id); }
   size_t retired() const { return publisher_->retired(); }
-  size_t retired_pools() const { return buffers_->retired().size(); }
+  size_t retired_pools() const { return buffers_->retired_pools(); }
   // How long the destructor waits for a thread that hangs.
   void set_patience(std::chrono::milliseconds patience) { patience_ = patience; }
 
@@ -59,8 +59,11 @@ class DpdkDataplane final : public Dataplane {
   Frame AllocateFrame() override;
   size_t max_plaintext() const override;
   uint16_t max_mtu() const override { return buffers_->max_mtu(); }
-  void PrepareBuffers(uint16_t mtu, uint16_t ports) override;
+  void PrepareBuffers(const BufferNeeds& needs) override;
   absl::StatusOr<bool> BuffersPrepared() const override;
+  void SettleBuffers(uint16_t mtu) override;
+  void GrowBuffers(const BufferNeeds& needs) override;
+  absl::StatusOr<bool> BuffersGrown() const override;
   void Submit(WorkerId home, std::span<Plaintext> packets,
               std::span<const SendRequest> requests) override;
   void SubmitSealed(WorkerId home, Sealed packet, const SendRequest& request) override;
@@ -103,6 +106,7 @@ class DpdkDataplane final : public Dataplane {
   void Refuse(rte_mbuf* payload, wire::Drop reason);
   template <typename T, typename RingOf, typename Fill>
   size_t ReceiveFrom(RingOf ring_of, size_t first_lane, std::span<T> out, Fill fill);
+  Buffers::Rooms RoomsOf(const BufferNeeds& needs) const;
   void Advance();
   void Drain();
   std::vector<bool> AwaitWorkers(PortBoard::Deadline until);

@@ -267,4 +267,39 @@ size_t DpdkDataplane::ReceiveCompletions(std::span<Completion> out) {
   return count;
 }
 
+// --- Buffers. ---
+
+Buffers::Rooms DpdkDataplane::RoomsOf(const BufferNeeds& needs) const {
+  Buffers::Rooms rooms{.opening = {}, .closing = ports_->RoomsOf(needs.closing)};
+  for (const uint16_t mtu : needs.opening)
+    rooms.opening.push_back(buffers_->PlanOfPort(mtu).data_room);
+  return rooms;
+}
+
+void DpdkDataplane::PrepareBuffers(const BufferNeeds& needs) {
+  assert(control_.IsCurrent());
+  buffers_->Prepare(needs.mtu, RoomsOf(needs));
+}
+
+absl::StatusOr<bool> DpdkDataplane::BuffersPrepared() const {
+  assert(control_.IsCurrent());
+  return buffers_->Prepared();
+}
+
+void DpdkDataplane::GrowBuffers(const BufferNeeds& needs) {
+  assert(control_.IsCurrent());
+  buffers_->Grow(needs.mtu, RoomsOf(needs));
+}
+
+absl::StatusOr<bool> DpdkDataplane::BuffersGrown() const {
+  assert(control_.IsCurrent());
+  return buffers_->Grown();
+}
+
+void DpdkDataplane::SettleBuffers(uint16_t mtu) {
+  assert(control_.IsCurrent());
+  buffers_->Settle(mtu);
+  ports_->TrimIdle();
+}
+
 }  // namespace warp::lcore

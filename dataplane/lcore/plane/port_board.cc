@@ -136,7 +136,9 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   auto opening = std::make_shared<Opening>();
   opening->trunk = *std::move(shared);
   const PoolPlan plan = buffers_.PlanOfPort(std::max(spec.mtu, spec.device_mtu));
-  if (opening->trunk == nullptr) FitPool(&slot, plan, &opening->new_pool);
+  if (opening->trunk == nullptr) slot.rx_pool = buffers_.TakeRxPool(plan.data_room);
+  if (opening->trunk == nullptr && slot.rx_pool == nullptr)
+    buffers_.TrimIdle(PoolsInSlots() + 1);  // for the one that the thread makes
   const rte_mempool* const known =
       opening->trunk != nullptr ? opening->trunk->device().rx_pool() : slot.rx_pool.get();
   const auto ring = [exchange = exchange_] { exchange->control_bell.Ring(); };
@@ -147,12 +149,12 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
         // Whoever lets go of the trunk last closes its device, so that none is left to the control thread.
         std::shared_ptr<VlanTrunk> trunk = std::move(opening->trunk);
         rte_mempool* rx_pool = trunk != nullptr ? trunk->device().rx_pool() : pool;
-        if (rx_pool == nullptr && opening->new_pool == nullptr) {
+        if (rx_pool == nullptr) {
           absl::StatusOr<PoolPtr> made = CreateRxPool(plan, id);
           if (made.ok()) opening->new_pool = *std::move(made);
           if (!made.ok()) opening->port = made.status();
+          rx_pool = opening->new_pool.get();
         }
-        if (rx_pool == nullptr) rx_pool = opening->new_pool.get();
         if (rx_pool == nullptr) return;
         opening->port = OpenPort(spec, id, rx_pool, &trunk);
         if (!opening->port.ok()) return;
@@ -163,7 +165,10 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
         if (!link.ok()) opening->port = link.status();
       },
       ring);
-  if (!call.ok()) return call.status();
+  if (!call.ok()) {
+    buffers_.GiveRxPool(std::move(slot.rx_pool));
+    return call.status();
+  }
   place.name = spec.name;
   place.device = device;
   place.pool = known;
@@ -176,29 +181,30 @@ absl::StatusOr<PortId> PortBoard::Add(const PortSpec& spec, int cpu) {
   return id;
 }
 
-// A pool of another size than the port needs gives its place to one that was prepared, or that the thread makes.
-void PortBoard::FitPool(PortSlot* slot, const PoolPlan& plan, PoolPtr* prepared) {
-  if (slot->rx_pool != nullptr &&
-      rte_pktmbuf_data_room_size(slot->rx_pool.get()) != plan.data_room) {
-    buffers_.retired().Add(std::move(slot->rx_pool));
-  }
-  if (slot->rx_pool == nullptr) *prepared = buffers_.TakePrepared(plan);
-}
-
 bool PortBoard::TakesFrom(const rte_mempool* pool) const {
   return std::any_of(places_.begin(), places_.end(),
                      [pool](const Place& place) { return place.pool == pool; });
 }
 
-void PortBoard::RetireLarger(uint16_t mtu) {
-  const uint16_t room = buffers_.PlanOfPort(mtu).data_room;
-  for (PortId port = 0; port < places_.size(); ++port) {
-    PoolPtr& pool = slots_[port].rx_pool;
-    if (places_[port].state == State::kEmpty && pool != nullptr &&
-        rte_pktmbuf_data_room_size(pool.get()) > room) {
-      buffers_.retired().Add(std::move(pool));
-    }
+std::vector<uint16_t> PortBoard::RoomsOf(std::span<const PortId> ports) const {
+  std::vector<uint16_t> rooms;
+  for (const PortId port : ports) {
+    const PoolPtr& pool = slots_[port].rx_pool;
+    if (pool != nullptr) rooms.push_back(rte_pktmbuf_data_room_size(pool.get()));
   }
+  return rooms;
+}
+
+size_t PortBoard::PoolsInSlots() const {
+  return static_cast<size_t>(std::count_if(
+      slots_.begin(), slots_.end(), [](const PortSlot& slot) { return slot.rx_pool != nullptr; }));
+}
+
+// What a port received into is there for the next one of its size.
+void PortBoard::Empty(PortId port) {
+  SetState(&places_[port], State::kEmpty);
+  buffers_.GiveRxPool(std::move(slots_[port].rx_pool));
+  TrimIdle();
 }
 
 void PortBoard::TakeOpened(PortId port) {
@@ -209,7 +215,7 @@ void PortBoard::TakeOpened(PortId port) {
   WARP_STOP_POINT(port_opened);
   if (opening->new_pool != nullptr) slot.rx_pool = std::move(opening->new_pool);
   if (!place.unwanted) news_.push_back({.port = port, .status = opening->port.status()});
-  if (!opening->port.ok()) return SetState(&place, State::kEmpty);
+  if (!opening->port.ok()) return Empty(port);
   slot.port = *std::move(opening->port);
   place.pool = slot.port->rx_pool();
   place.link = std::move(opening->link);
@@ -288,8 +294,7 @@ void PortBoard::Move(const Publisher& publisher) {
     if (place.state == State::kHeld && publisher.HasPassed(place.token)) StartClosing(port);
     if (place.state == State::kClosing && place.call->over()) {
       place.call.reset();
-      SetState(&place, State::kEmpty);
-      RetireLarger(buffers_.max_mtu());
+      Empty(port);
       WARP_STOP_POINT(port_closed);
     }
   }

@@ -66,8 +66,10 @@ class PortBoard {
 
   // A device that is open, or is being opened or closed, takes buffers from this pool.
   bool TakesFrom(const rte_mempool* pool) const;
-  // Retires pools that are kept for later ports and whose buffers are larger than for this MTU.
-  void RetireLarger(uint16_t mtu);
+  // The data rooms of what these ports receive into.
+  std::vector<uint16_t> RoomsOf(std::span<const PortId> ports) const;
+  // Retires idle pools that no port is going to need (Buffers::TrimIdle).
+  void TrimIdle() { buffers_.TrimIdle(PoolsInSlots()); }
 
   // At the end: closes the ports of the workers that have ended, and waits for that. False: some port is still held by
   // a driver, or by a worker that has not ended. `ended` is by WorkerId.
@@ -77,7 +79,7 @@ class PortBoard {
   enum class State : uint8_t { kEmpty, kOpening, kOpen, kHeld, kClosing };
   // What the thread that opens a device makes.
   struct Opening {
-    PoolPtr new_pool;  // where the slot has none; null until it is made, unless it was prepared
+    PoolPtr new_pool;  // where the slot has none; null until it is made
     // Of a device that ports share: what is open already, until the thread takes it; then what the port is one of.
     std::shared_ptr<VlanTrunk> trunk;
     std::weak_ptr<VlanTrunk> joined;
@@ -108,7 +110,8 @@ class PortBoard {
   void TakeOpened(PortId port);
   void StartClosing(PortId port);
   void SetState(Place* place, State state);
-  void FitPool(PortSlot* slot, const PoolPlan& plan, PoolPtr* prepared);
+  void Empty(PortId port);
+  size_t PoolsInSlots() const;
 
   const std::vector<int> worker_cpus_;
   Buffers& buffers_;

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -118,6 +119,16 @@ class NodeReloadTest : public testing::Test {
       *out += tunnel->config().name;
     });
   }
+  // The last request: "9000: 9000 1500 (1 closes)"
+  std::string Prepared() const {
+    if (dataplane_.prepared_for.empty()) return "";
+    const lcore::BufferNeeds& needs = dataplane_.prepared_for.back();
+    const size_t closing = needs.closing.size();
+    std::vector<uint16_t> opening = needs.opening;
+    std::sort(opening.rbegin(), opening.rend());
+    return absl::StrCat(needs.mtu, ": ", absl::StrJoin(opening, " "), " (", closing,
+                        closing == 1 ? " closes)" : " close)");
+  }
   Tunnel* Find(const std::string& name) const {
     for (const auto& tunnel : traffic_.tunnels()) {
       if (tunnel->config().name == name) return tunnel.get();
@@ -143,7 +154,9 @@ class NodeReloadTest : public testing::Test {
   FakeNetlink netlink_;
   lcore::FakeDataplane dataplane_;
   protocol::Node protocol_{Options()};
-  config::NodeConfig config_ = Parse(kBefore);
+  const std::shared_ptr<config::NodeConfig> shared_config_ =
+      std::make_shared<config::NodeConfig>(Parse(kBefore));
+  config::NodeConfig& config_ = *shared_config_;
   const WorkerPlan plan_{.worker_cpus = {-1, 2}};
   std::vector<std::string> log_;  // what became of ports
   std::function<void()> on_forgotten_;
@@ -170,17 +183,13 @@ class NodeReloadTest : public testing::Test {
   std::vector<std::string> sockets_;  // where the control socket was, one after the other
   int own_keys_ = 0;                  // the node's own key changed so often
   wire::SecretKey own_;               // of the file, from now on; zero: nobody has read it
+  uint16_t interface_mtu_ = 1500;     // of those without a port that says more
   NodeReload target_{
-      {.config = config_,
+      {.config = shared_config_,
        .plan = plan_,
        .dataplane = dataplane_,
-       .largest_mtu =
-           [](const config::NodeConfig& config) {
-             uint16_t largest = 1500;
-             for (const config::PortConfig& port : config.ports)
-               largest = std::max(largest, port.mtu.value_or(0));
-             return largest;
-           },
+       .mtu_of =
+           [this](const config::PortConfig& port) { return port.mtu.value_or(interface_mtu_); },
        .hooks_possible = [this] { return hooks_possible_; },
        .links = links_,
        .traffic = traffic_,
@@ -526,28 +535,60 @@ TEST_F(NodeReloadTest, WhatTheNodeWasNotStartedForIsRefused) {
 // --- Packet buffers. ---
 
 TEST_F(NodeReloadTest, LargerBuffersAreThereBeforeAPortClosesAndGoWhenNobodyNeedsThem) {
-  using Asked = std::vector<std::pair<uint16_t, uint16_t>>;
   Follow({{"{interface: eth0}", "{interface: eth0, mtu: 9000}"}});
   EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
-  EXPECT_EQ(dataplane_.asked_buffers, (Asked{{9000, 1}, {9000, 0}}));
+  EXPECT_EQ(Prepared(), "9000: 9000 (1 closes)");
+  EXPECT_THAT(dataplane_.settled, ElementsAre(9000));
   EXPECT_EQ(dataplane_.port_spec.mtu, 9000);
-  dataplane_.asked_buffers.clear();
   Follow({});
   EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
-  EXPECT_EQ(dataplane_.asked_buffers, (Asked{{9000, 0}, {1500, 0}}));
+  EXPECT_EQ(Prepared(), "9000: 1500 (1 closes)");
+  EXPECT_THAT(dataplane_.settled, ElementsAre(9000, 1500));
+}
+
+// Of whatever size, and whether the file or an interface says it: a port whose buffers are made only when it opens
+// leads back where they could have been missed before.
+TEST_F(NodeReloadTest, EveryPortThatOpensHasItsBuffersBeforeAnyCloses) {
+  Follow({{"{interface: eth0}", "{interface: eth0, mtu: 9000}"},
+          {"{interface: eth1}", "{interface: eth1, mtu: 3000}\n  - {interface: eth2}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kApplied) << reload_.message();
+  EXPECT_EQ(Prepared(), "9000: 9000 3000 1500 (2 close)");
+  dataplane_.prepared = absl::ResourceExhaustedError("no memory");
+  Follow({{"{interface: eth0}", "{interface: eth0, mtu: 9000}"},
+          {"{interface: eth1}", "{interface: eth1, mtu: 2000}\n  - {interface: eth2}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRefused);
+  EXPECT_EQ(reload_.message(), "f:1: ports[1].mtu: no memory\n");
+  Follow({{"{interface: eth0}", "{interface: eth0, mtu: 9000}"},
+          {"{interface: eth1}", "{interface: eth1, tier: 2}\n  - {interface: eth3}"}});
+  EXPECT_EQ(reload_.state(), ReloadState::kRefused);
+}
+
+// An interface may say what it likes: DHCP sets its MTU.
+TEST_F(NodeReloadTest, NoChangeWaitsForMemoryThatOnlyAnInterfaceAsksFor) {
+  interface_mtu_ = 9000;
+  Follow({{"{interface: eth1}", "{interface: eth1, mtu: 1400}"}});
+  EXPECT_EQ(Prepared(), "1500: 1400 (1 closes)");
+  Follow({{"{interface: eth1}", "{interface: eth1, mtu: 1400}\n  - {interface: eth2}"}});
+  EXPECT_EQ(Prepared(), "1500: 1500 (0 close)");
+  EXPECT_EQ(dataplane_.buffers_mtu, 1500);
+  // What one that was there asked for in vain it asks for again.
+  netlink_.interfaces["eth0"].mtu = 9000;
+  netlink_.Change("eth0", netlink_.interfaces["eth0"]);
+  EXPECT_EQ(dataplane_.buffers_mtu, 9000);
 }
 
 TEST_F(NodeReloadTest, ARollBackHasTheBuffersThatItNeeds) {
   Follow({{"{interface: eth0}", "{interface: eth0, mtu: 9000}"}});
-  dataplane_.asked_buffers.clear();
+  dataplane_.settled.clear();
   Follow({}, std::chrono::milliseconds(1));
+  EXPECT_TRUE(dataplane_.settled.empty());
   EXPECT_TRUE(TurnUntil(*loop_, [this] {
     links_.TakePortNews();
     return !reload_.under_way();
   }));
   EXPECT_EQ(reload_.state(), ReloadState::kRolledBack);
   EXPECT_EQ(dataplane_.port_spec.mtu, 9000);
-  for (const auto& [mtu, ports] : dataplane_.asked_buffers) EXPECT_EQ(mtu, 9000);
+  EXPECT_THAT(dataplane_.settled, ElementsAre(9000));
 }
 
 TEST_F(NodeReloadTest, WithoutMemoryForThemNothingIsTouched) {

@@ -120,6 +120,18 @@ TEST_F(HistoryKeeperTest, TheFileMovesWithTheKey) {
   EXPECT_TRUE(warnings_.empty());
 }
 
+// A disk may be at it for long, and the loop turns no more when a node ends.
+TEST_F(HistoryKeeperTest, TheEndWritesAlsoBehindAWriteThatIsUnderWay) {
+  Open();
+  keeper_->SetNode(node_);  // which is written with the next look
+  Carry("lte", 5);
+  Carry("lte", 2);
+  End();
+  Open();
+  EXPECT_EQ(FirstOf("lte"), 7u);
+  EXPECT_TRUE(warnings_.empty());
+}
+
 TEST_F(HistoryKeeperTest, TheMedianIsKeptByItsSamples) {
   Open();
   links_["lte"].skew[lcore::SkewClassOf(30'000'000)] = 10;

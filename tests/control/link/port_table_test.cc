@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "control/link/followed_mtu.h"
 #include "dataplane/os/socket_address.h"
 #include "dataplane/os/unique_fd.h"
 #include "tests/control/fake_dataplane.h"
@@ -274,11 +275,14 @@ TEST_F(PortTableTest, AnInterfaceWhoseMtuGrowsGetsLargerBuffersBeforeItsPortIsOp
   jumbo.mtu = 9000;
   netlink_.Change("l0", jumbo);
   netlink_.Change("l0", jumbo);
-  using Asked = std::vector<std::pair<uint16_t, uint16_t>>;
-  EXPECT_EQ(dataplane_.asked_buffers, (Asked{{9000, 0}}));
+  // What the port receives into, too, without which it could not open again.
+  ASSERT_EQ(dataplane_.grown_for.size(), 1u);
+  EXPECT_EQ(dataplane_.grown_for[0].mtu, 9000);
+  EXPECT_EQ(dataplane_.grown_for[0].opening, std::vector<uint16_t>{9000});
+  EXPECT_EQ(dataplane_.grown_for[0].closing, std::vector<wire::PortId>{0});
   table.TakeNews();
   EXPECT_EQ(closed_, 0);
-  dataplane_.prepared = true;
+  dataplane_.grown = true;
   dataplane_.buffers_mtu = 9134;
   table.TakeNews();
   EXPECT_EQ(closed_, 1);
@@ -288,7 +292,9 @@ TEST_F(PortTableTest, AnInterfaceWhoseMtuGrowsGetsLargerBuffersBeforeItsPortIsOp
 TEST_F(PortTableTest, WithoutMemoryForThemThePortGoesOnAndNobodyAsksAgain) {
   PortTable table(*loop_, netlink_, dataplane_, config_, *this);
   ASSERT_TRUE(table.OpenAll().ok());
-  dataplane_.prepared = absl::ResourceExhaustedError("no memory");
+  const PortTable::Port& port = *table.ports()[0];
+  EXPECT_EQ(table.Narrow(port), "");
+  dataplane_.grown = absl::ResourceExhaustedError("no memory");
   InterfaceState jumbo = Interface(1, kMac);
   jumbo.mtu = 9000;
   netlink_.Change("l0", jumbo);
@@ -296,11 +302,56 @@ TEST_F(PortTableTest, WithoutMemoryForThemThePortGoesOnAndNobodyAsksAgain) {
   jumbo.mtu = 8000;
   netlink_.Change("l0", jumbo);
   table.TakeNews();
-  EXPECT_EQ(dataplane_.asked_buffers.size(), 1u);
+  EXPECT_EQ(dataplane_.grown_for.size(), 1u);
   EXPECT_EQ(closed_, 0);
+  EXPECT_EQ(table.Narrow(port), "its interface allows 8000 bytes, and 1500 pass: no memory");
   jumbo.mtu = 65536;  // as loopback has
   netlink_.Change("l0", jumbo);
-  EXPECT_EQ(dataplane_.asked_buffers.size(), 1u);
+  EXPECT_EQ(dataplane_.grown_for.size(), 1u);
+  EXPECT_EQ(table.Narrow(port), "");
+}
+
+// What a reload has prepared is not what an interface asks for, and the other way round.
+TEST_F(PortTableTest, AnInterfaceWaitsForTheReloadAndAsksAgainAfterIt) {
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  dataplane_.prepared = false;
+  InterfaceState jumbo = Interface(1, kMac);
+  jumbo.mtu = 9000;
+  netlink_.Change("l0", jumbo);
+  table.TakeNews();
+  EXPECT_TRUE(dataplane_.grown_for.empty());
+  dataplane_.prepared = absl::ResourceExhaustedError("no memory");
+  dataplane_.grown = absl::ResourceExhaustedError("none for it either");
+  table.TakeNews();
+  EXPECT_EQ(dataplane_.grown_for.size(), 1u);
+  table.AskAgainForBuffers();
+  dataplane_.grown = true;
+  table.TakeNews();
+  table.TakeNews();
+  EXPECT_EQ(dataplane_.grown_for.size(), 2u);
+  EXPECT_EQ(dataplane_.port_spec.mtu, 9000);
+}
+
+// The largest of all interfaces asks for no more than Ethernet's, at the start and later, and no number wraps.
+TEST_F(PortTableTest, APortFollowsItsInterfaceUpToEthernetsLargest) {
+  config::PortConfig port = config_.ports[0];
+  EXPECT_EQ(FollowedMtu(port, 68), 68);
+  EXPECT_EQ(FollowedMtu(port, 9000), 9000);
+  EXPECT_EQ(FollowedMtu(port, 9601), 9600);
+  EXPECT_EQ(FollowedMtu(port, 65535), 9600);
+  for (const uint32_t loopback : {65536u, 65537u, 131072u, UINT32_MAX})
+    EXPECT_EQ(FollowedMtu(port, loopback), 1500);
+  port.device = wire::KernelDevice{.interface = "l0", .driver = wire::KernelDriver::kAfXdp};
+  EXPECT_EQ(FollowedMtu(port, 65535), 3310);
+  PortTable table(*loop_, netlink_, dataplane_, config_, *this);
+  ASSERT_TRUE(table.OpenAll().ok());
+  InterfaceState jumbo = Interface(1, kMac);
+  jumbo.mtu = 65535;
+  netlink_.Change("l0", jumbo);
+  table.TakeNews();
+  EXPECT_EQ(dataplane_.grown_for.front().mtu, 9600);
+  EXPECT_EQ(dataplane_.port_spec.mtu, 9600);
 }
 
 TEST_F(PortTableTest, BuffersOfAfXdpFitAPage) {
@@ -323,7 +374,7 @@ TEST_F(PortTableTest, WhereTheFileSaysTheMtuItsInterfaceAsksForNothing) {
   InterfaceState jumbo = Interface(1, kMac);
   jumbo.mtu = 9000;
   netlink_.Change("l0", jumbo);
-  EXPECT_TRUE(dataplane_.asked_buffers.empty());
+  EXPECT_TRUE(dataplane_.grown_for.empty());
 }
 
 // The name stands before the reason once: in the sentence that ends warpd, and beside the reason in the status.

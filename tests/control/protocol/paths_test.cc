@@ -39,6 +39,27 @@ TEST(Paths, EveryPairIsActiveAndMeasured) {
   }
 }
 
+// What a round trip has beyond the shortest one is a queue, until the path is another one.
+TEST(Paths, ShortestRoundTripIsOfThePathAsItIs) {
+  VirtualNet net({.ports = {1, 1}});
+  net.Introduce(0, 1);
+  net.DelayBoth(0, 0, 1, 0, 10ms);
+  net.Talk(0, 1);
+  net.Run(10s);
+  EXPECT_EQ(net.Path(0, 0, 1, 0).least_rtt, 20ms);
+  net.DelayBoth(0, 0, 1, 0, 100ms);
+  net.Run(10s);
+  EXPECT_EQ(net.Path(0, 0, 1, 0).least_rtt, 20ms);
+  EXPECT_GT(net.Path(0, 0, 1, 0).rtt, 190ms);
+  net.Cut(0, 0);
+  net.Run(10s);
+  EXPECT_EQ(net.Path(0, 0, 1, 0).state, PathState::kLost);
+  EXPECT_EQ(net.Path(0, 0, 1, 0).least_rtt, std::nullopt);
+  net.Restore(0, 0);
+  net.Run(10s);
+  EXPECT_EQ(net.Path(0, 0, 1, 0).least_rtt, 200ms);
+}
+
 TEST(Paths, NoisyPathHasJitterAndLoss) {
   VirtualNet net({.ports = {1, 1}});
   net.Introduce(0, 1);

@@ -3,8 +3,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <time.h>
 
+#include <array>
+#include <atomic>
+#include <memory>
 #include <mutex>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "tests/control/turning.h"
@@ -34,7 +39,7 @@ config::NodeConfig WithPorts(const std::vector<std::string>& ports) {
 
 class FakeTarget : public ReloadTarget {
  public:
-  const config::NodeConfig& config() const override { return running; }
+  std::shared_ptr<const config::NodeConfig> shared_config() const override { return shared; }
   std::string Obstacles(const std::vector<config::EntryChange>&,
                         const config::NodeFile&) const override {
     return obstacles;
@@ -69,7 +74,9 @@ class FakeTarget : public ReloadTarget {
     }
   }
 
-  config::NodeConfig running = WithPorts({"a1", "b1"});
+  const std::shared_ptr<config::NodeConfig> shared =
+      std::make_shared<config::NodeConfig>(WithPorts({"a1", "b1"}));
+  config::NodeConfig& running = *shared;
   std::string obstacles, fails;
   absl::StatusOr<bool> settled = true, prepared = true;
   int prepares = 0;
@@ -323,6 +330,111 @@ TEST_F(ReloadTest, OneAtATime) {
   EXPECT_TRUE(absl::IsFailedPrecondition(reload_.Begin()));
   TurnUntilEnd();
   EXPECT_EQ(reload_.state(), ReloadState::kApplied);
+}
+
+// --- A large node. ---
+
+wire::Duration CpuTime() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+}
+
+config::NodeConfig Large(uint32_t weight) {
+  config::NodeConfig config = WithPorts({"a1"});
+  for (uint16_t i = 0; i < 1000; ++i) {
+    config::PeerConfig& peer = config.peers.emplace_back();
+    peer.name = absl::StrCat("peer", i);
+    std::array<uint8_t, wire::kKeySize> key{static_cast<uint8_t>(i), static_cast<uint8_t>(i >> 8)};
+    peer.public_key = wire::PublicKey::FromBytes(key);
+  }
+  for (uint16_t i = 0; i < 4000; ++i) {
+    config::TunnelConfig& tunnel = config.tunnels.emplace_back();
+    tunnel.name = absl::StrCat("tunnel", i);
+    tunnel.id = i;
+    tunnel.peer_index = i % 1000;
+    tunnel.peer = config.peers[tunnel.peer_index].name;
+    tunnel.settings.weight = static_cast<uint16_t>(weight);
+    tunnel.gate.unix_socket = config::UnixGateConfig{.path = absl::StrCat("/run/gate", i)};
+  }
+  return config;
+}
+
+// The time is the thread's own, so that others on the machine count for nothing.
+TEST_F(ReloadTest, NoTurnTakesAsLongAsAComparison) {
+  struct QuietTarget : FakeTarget {
+    absl::Status Take(const Step&, const config::NodeConfig&, const config::NodeConfig&) override {
+      return absl::OkStatus();
+    }
+  } target;
+  std::array<wire::Duration, 2> longest{};
+  wire::Duration comparison = wire::kNever.time_since_epoch();
+  for (uint32_t weight = 1; weight <= 4; ++weight) {
+    target.running = Large(weight);
+    const config::NodeConfig same = Large(weight);
+    const wire::Duration before = CpuTime();
+    EXPECT_TRUE(config::Diff(target.running, same).empty());
+    comparison = std::min(comparison, CpuTime() - before);
+    // Once with one change, and once with four thousand.
+    for (const bool all : {false, true}) {
+      const auto load = [&](const std::string& file) -> absl::StatusOr<config::NodeFile> {
+        config::NodeConfig config = Large(weight + (all ? 1 : 0));
+        config.ports[0].tier = static_cast<uint8_t>(2 + weight % 2 + (all ? 2 : 0));
+        return config::NodeFile{.path = file, .config = std::move(config), .lines = {}};
+      };
+      Reload reload(*loop_, target,
+                    {.file = kFile,
+                     .info = [](const std::string&) {},
+                     .warn = [](const std::string&) {},
+                     .load = load});
+      ASSERT_EQ(reload.Begin(), absl::OkStatus());
+      while (reload.under_way()) {
+        const wire::Duration turn = CpuTime();
+        const size_t done = loop_->RunOnce(64);
+        longest[all] = std::max(longest[all], CpuTime() - turn);
+        if (done == 0) loop_->Wait(std::chrono::milliseconds(1));
+      }
+      EXPECT_EQ(reload.state(), ReloadState::kApplied);
+      EXPECT_EQ(reload.changes().size(), all ? 4001u : 1u);
+    }
+  }
+  RecordProperty("comparison_us", std::to_string(comparison / std::chrono::microseconds(1)));
+  for (const bool all : {false, true}) {
+    RecordProperty(all ? "longest_turn_of_many_us" : "longest_turn_us",
+                   std::to_string(longest[all] / std::chrono::microseconds(1)));
+    EXPECT_LT(longest[all] * 8, comparison) << all;
+  }
+}
+
+// The helper thread reads it meanwhile, and nobody waits for that one at the end.
+TEST(ReloadEnd, TheConfigurationOutlivesAFileThatHangs) {
+  struct Disk {
+    std::mutex mutex;
+    std::atomic<bool> read = false;
+  };
+  const auto disk = std::make_shared<Disk>();
+  std::unique_lock hangs(disk->mutex);
+  std::weak_ptr<const config::NodeConfig> config;
+  {
+    const std::unique_ptr<Loop> loop = MakeLoop();
+    FakeTarget target;
+    config = target.shared;
+    Reload reload(*loop, target,
+                  {.file = kFile,
+                   .info = [](const std::string&) {},
+                   .warn = [](const std::string&) {},
+                   .load = [disk](const std::string& file) -> absl::StatusOr<config::NodeFile> {
+                     disk->read = true;
+                     const std::lock_guard<std::mutex> lock(disk->mutex);
+                     return config::NodeFile{
+                         .path = file, .config = WithPorts({"b2"}), .lines = {}};
+                   }});
+    ASSERT_EQ(reload.Begin(), absl::OkStatus());
+    while (!disk->read) loop->RunOnce(64);
+  }
+  EXPECT_FALSE(config.expired());
+  hangs.unlock();
+  while (!config.expired()) std::this_thread::yield();
 }
 
 }  // namespace

@@ -17,20 +17,20 @@ using nlohmann::json;
 // A node whose configuration is whatever it is told.
 class AnyTarget : public ReloadTarget {
  public:
-  const config::NodeConfig& config() const override { return running; }
+  std::shared_ptr<const config::NodeConfig> shared_config() const override { return running; }
   std::string Obstacles(const std::vector<config::EntryChange>&,
                         const config::NodeFile&) const override {
     return "";
   }
   void Prepare(const std::vector<config::EntryChange>&, const config::NodeFile&) override {}
   absl::StatusOr<bool> Prepared() const override { return true; }
-  void Exchange(config::NodeConfig& config) override { std::swap(running, config); }
+  void Exchange(config::NodeConfig& config) override { std::swap(*running, config); }
   absl::Status Take(const Step&, const config::NodeConfig&, const config::NodeConfig&) override {
     return absl::OkStatus();
   }
   absl::StatusOr<bool> Settled() const override { return true; }
   void End(std::span<const Step>) override {}
-  config::NodeConfig running;
+  const std::shared_ptr<config::NodeConfig> running = std::make_shared<config::NodeConfig>();
 };
 
 class ReloadRequestsTest : public testing::Test {

@@ -39,6 +39,7 @@ class FakeRedis {
   std::string role = "master";
   std::string run = "first";
   std::string password;
+  size_t scripts_per_turn = SIZE_MAX;  // a slow one
   // Where set, gives what is answered instead; "" for nothing of its own.
   std::function<std::string(const Command&)> instead;
 
@@ -54,6 +55,7 @@ class FakeRedis {
   }
   // Lets all streams go on, until nothing happens any more.
   void Run(Instant now) {
+    scripts_run_ = 0;
     for (bool more = true; more;) {
       more = false;
       for (size_t i = 0; i < streams_.size(); ++i) more = streams_[i]->Turn(now) || more;
@@ -76,6 +78,8 @@ class FakeRedis {
   }
 
  private:
+  static constexpr size_t kPiece = 16384;
+
   struct Stream : Transport {
     Stream(FakeRedis& owner, Events e) : redis(owner), events(std::move(e)) {
       redis.streams_.push_back(this);
@@ -118,16 +122,22 @@ class FakeRedis {
         if (out.empty()) return false;
         blocked.clear();
       } else {
+        if (redis.scripts_run_ >= redis.scripts_per_turn) return false;
         Reply command;
         if (reader->Take(&command) != ReplyReader::Next::kReply) return false;
         Command words;
         for (const Reply& word : command.elements) words.push_back(word.text);
         redis.asked.push_back(words);
+        if (words[0] == "EVALSHA") ++redis.scripts_run_;
         out = redis.instead ? redis.instead(words) : "";
         if (out.empty()) out = redis.Execute(words, *this);
         if (out.empty()) return true;
       }
-      events.received(now, out);
+      // In pieces, as the network brings them.
+      const uint64_t connection = attempt;
+      for (absl::string_view rest = out; !rest.empty() && attempt == connection;
+           rest.remove_prefix(std::min(rest.size(), kPiece)))
+        events.received(now, rest.substr(0, kPiece));
       return true;
     }
 
@@ -159,6 +169,7 @@ class FakeRedis {
     if (word == "SCRIPT") return Bulk(absl::StrCat(stream.scripts++));
     if (word == "INFO")
       return Bulk(absl::StrCat("# x\r\nrole:", role, "\r\nrun_id:", run, "\r\nloading:0\r\n"));
+    if (word == "TIME") return Array({Bulk("0"), Bulk(absl::StrCat(1000 * changes.size()))});
     if (word == "XRANGE") return changes.empty() ? "*0\r\n" : Array({Entry(0)});
     if (word == "XREVRANGE") return changes.empty() ? "*0\r\n" : Array({Entry(changes.size() - 1)});
     if (word == "XREAD") {
@@ -177,7 +188,7 @@ class FakeRedis {
       const std::string& field = c[9];
       const auto it = record.find(field);
       if (it != record.end() && it->second.substr(0, 16) >= c[10])
-        return Array({Number(1), Bulk(it->second.substr(0, 16))});
+        return Array({Number(1), Bulk(it->second)});
       const bool changed = it == record.end() || it->second.substr(24, 9) != c[11].substr(0, 9);
       record[field] = absl::StrCat(c[10], std::string(8, 'x'), c[11]);
       if (changed) tell();
@@ -208,6 +219,7 @@ class FakeRedis {
   }
 
   std::vector<Stream*> streams_;
+  size_t scripts_run_ = 0;  // in this turn
 };
 
 }  // namespace warp::map

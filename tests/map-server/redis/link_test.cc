@@ -121,7 +121,26 @@ TEST_F(LinkTest, AMasterThatBecomesAReplicaIsLeft) {
   EXPECT_TRUE(Ask());
   Run(10ms);
   EXPECT_FALSE(link_->up());
-  EXPECT_EQ(answered_, 1);
+  EXPECT_EQ(lost_, 1) << "whoever asked asks the next one";
+}
+
+TEST_F(LinkTest, APasswordThatIsQuotedIsNotShown) {
+  options_.password = "hunter2 hunter2 hunter2";
+  for (const char* words :
+       {"-ERR unknown command `AUTH`, with args beginning with: `hunter2 hunter2 "
+        "hunter2`, \r\n",
+        "-ERR 'hunter2 hunt\r\n"}) {
+    redis_.instead = [&](const FakeRedis::Command&) { return std::string(words); };
+    Start();
+    Run(1s);
+    EXPECT_EQ(link_->error(), "it answers with an error that repeats the password");
+  }
+  options_.password.clear();
+  options_.sentinel = "warp";
+  options_.sentinel_password = "hunter2 hunter2";
+  Start();
+  Run(1s);
+  EXPECT_EQ(link_->error(), "it answers with an error that repeats the password");
 }
 
 TEST_F(LinkTest, AsksASentinelWhereTheMasterIs) {
@@ -166,6 +185,34 @@ TEST_F(LinkTest, ASentinelMaySayAnything) {
     Run(2s);
     EXPECT_FALSE(link_->up()) << answer;
     EXPECT_NE(link_->error(), "") << answer;
+  }
+}
+
+// What the sentinel names is shown to operators, and text that is none has ended a map.
+TEST_F(LinkTest, ASentinelThatNamesNoAddressIsNotFollowed) {
+  options_.sentinel = "warp";
+  const std::string hosts[] = {"\xff\xfe",
+                               "a b",
+                               "",
+                               "%",
+                               "x\r\ny",
+                               std::string("good\0.evil", 10),
+                               "fe80::1%\xff",
+                               "fe80::1%wan0",
+                               std::string(100'000, 'x')};
+  for (const std::string& host : hosts) {
+    for (const char* port : {"6379", "-1", "99999", "\xff"}) {
+      redis_.connected.clear();
+      redis_.instead = [&](const FakeRedis::Command& command) {
+        return command[0] == "SENTINEL" ? Array({Bulk(host), Bulk(port)}) : std::string();
+      };
+      Start();
+      Run(300ms);
+      EXPECT_FALSE(link_->up()) << host;
+      EXPECT_EQ(link_->error(), "the sentinel names no address of a master");
+      for (const std::string& address : redis_.connected)
+        EXPECT_TRUE(address == options_.servers[0] || address == options_.servers[1]) << address;
+    }
   }
 }
 

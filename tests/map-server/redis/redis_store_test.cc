@@ -27,6 +27,7 @@ class RedisStoreTest : public testing::Test {
   RedisStore& AddMap(const wire::SecretKey& key) {
     RedisStore::Options options;
     options.link.servers = {"192.0.2.1:6379"};
+    options.link.timeout = timeout_;
     options.prefix = "warp";
     options.limits.registrations = 1000;
     maps_.push_back(std::make_unique<RedisStore>(options, key, redis_.Make()));
@@ -90,6 +91,7 @@ class RedisStoreTest : public testing::Test {
 
   const wire::SecretKey map_key_ = wire::SecretKey::Generate();
   FakeRedis redis_;
+  wire::Duration timeout_ = 500ms;
   std::vector<std::unique_ptr<RedisStore>> maps_;
   std::vector<std::vector<KeyId>> changed_;
   std::vector<int> missed_;
@@ -101,6 +103,7 @@ class RedisStoreTest : public testing::Test {
 
 TEST_F(RedisStoreTest, WhatRegistersAtOneIsFoundAtTheOtherAndTold) {
   EXPECT_EQ(Find(1, alice_.id), "none");
+  EXPECT_EQ(map(1).counts().values_foreign, 0u) << "what is read instead is whole";
   EXPECT_EQ(Register(0, alice_, {1, 1}, "192.0.2.1:5"), Store::Put::kApplied);
   EXPECT_EQ(Find(1, alice_.id), "192.0.2.1:5");
   EXPECT_EQ(changed_[1], std::vector<KeyId>{alice_.id});
@@ -257,6 +260,102 @@ TEST_F(RedisStoreTest, ARecordThatSomebodyRemovedIsWholeAtTheNextRefresh) {
   });
   Run(50ms);
   EXPECT_TRUE(allows);
+}
+
+// Errors while changes are read: of a master that is one no more, of a server that has lost the scripts, or is busy.
+TEST_F(RedisStoreTest, AChangeThatCouldNotBeReadIsToldAllTheSame) {
+  for (const char* error : {"-NOSCRIPT No matching script.\r\n", "-READONLY no\r\n",
+                            "-BUSY Redis is busy running a script.\r\n", "-WRONGTYPE\r\n"}) {
+    const int missed = missed_[1];
+    changed_[1].clear();
+    int errors = 2;
+    redis_.instead = [&](const FakeRedis::Command& command) {
+      const bool read = command[0] == "EVALSHA" && command[1] == "3";
+      return read && errors-- > 0 ? std::string(error) : "";
+    };
+    const Node node;
+    Register(0, node, {1, 1}, "192.0.2.1:5");
+    Run(15s);
+    EXPECT_TRUE(missed_[1] > missed || std::count(changed_[1].begin(), changed_[1].end(), node.id))
+        << error;
+  }
+}
+
+TEST_F(RedisStoreTest, WhoeverMakesMapsMissChangesAllTheTimeMakesNodesAskNowAndThen) {
+  redis_.instead = [](const FakeRedis::Command& command) {
+    return command[0] == "EVALSHA" && command[1] == "3" ? std::string("-WRONGTYPE\r\n") : "";
+  };
+  const std::string name(16, 'x'), somebody = "somebody";
+  for (int i = 0; i < 1000; ++i) {
+    redis_.changes.emplace_back(name, somebody);
+    Run(10ms);
+  }
+  EXPECT_GE(missed_[0], 1);
+  EXPECT_LE(missed_[0], 2);
+}
+
+// An order that no map wrote: the node would take an epoch above it, and have none left.
+TEST_F(RedisStoreTest, NobodyIsToldTheOrderOfAStranger) {
+  Register(0, alice_, {1, 1}, "192.0.2.1:5");
+  for (auto& [field, value] : redis_.records.begin()->second) value.replace(0, 16, 16, '\xff');
+  EXPECT_EQ(Register(0, alice_, {1, 2}, "192.0.2.1:6"), Store::Put::kApplied);
+  EXPECT_GE(map(0).counts().values_foreign, 1u);
+  EXPECT_EQ(Find(0, alice_.id), "192.0.2.1:6") << "it is registered here at least";
+  redis_.instead = [](const FakeRedis::Command& command) {
+    return command[0] == "EVALSHA" && command[1] == "0"
+               ? Array({Number(1), Bulk(std::string(16, '\xff'))})
+               : std::string();
+  };
+  EXPECT_EQ(Register(1, bob_, {1, 1}, "192.0.2.1:7"), Store::Put::kApplied);
+}
+
+TEST_F(RedisStoreTest, ANodeOfTheHighestNumberIsForgottenLikeAnyOther) {
+  Register(0, alice_, {7, UINT64_MAX}, "192.0.2.1:5");
+  map(0).Forget(alice_.id);
+  Run(100ms);
+  EXPECT_EQ(Find(1, alice_.id), "withdrawn");
+}
+
+// One entry that no map can read, put there by whoever may write.
+TEST_F(RedisStoreTest, AnEntryThatIsTooLargeIsPassedOver) {
+  const std::string large(2 << 20, 'x');
+  redis_.changes.emplace_back(large, large);
+  Run(5s);
+  Register(0, alice_, {1, 1}, "192.0.2.1:5");
+  Run(1s);
+  EXPECT_EQ(changed_[1], std::vector<KeyId>{alice_.id});
+  EXPECT_GE(missed_[1], 1);
+  EXPECT_TRUE(map(1).feed().link().up()) << map(1).feed().link().error();
+}
+
+// Look-ups come faster than redis answers, for a while.
+TEST_F(RedisStoreTest, AFloodOfLookUpsKeepsNoChangeFromBeingTold) {
+  redis_.scripts_per_turn = 100;
+  for (int i = 0; i < 100; ++i) {
+    for (int k = 0; k < (i == 0 ? 1000 : 100); ++k)
+      map(1).Get(bob_.id, [](Instant, const Record*) {});
+    if (i == 5) Register(0, alice_, {1, 1}, "192.0.2.1:5", 10ms);
+    Run(10ms);
+  }
+  EXPECT_EQ(changed_[1], std::vector<KeyId>{alice_.id});
+  EXPECT_TRUE(map(1).link().up()) << map(1).link().error();
+}
+
+// Two registers without an answer, and a node shakes hands anew: all nodes of a map at once.
+TEST_F(RedisStoreTest, NodesDoNotWaitForARedisThatIsGivenTime) {
+  timeout_ = 10s;
+  AddMap(map_key_);
+  Run(100ms);
+  redis_.answers = false;
+  EXPECT_EQ(Register(2, alice_, {1, 1}, "192.0.2.1:5", 500ms), Store::Put::kApplied);
+  EXPECT_EQ(Find(2, alice_.id, 500ms), "no answer") << "redis may know better";
+  Run(3s);
+  put_.reset();
+  redis_.answers = true;
+  Run(500ms);
+  EXPECT_EQ(put_, std::nullopt) << "it is answered once";
+  EXPECT_EQ(Find(2, alice_.id), "192.0.2.1:5");
+  EXPECT_EQ(map(2).counts().unsaved, 0u);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "map-server/redis/reply.h"
 #include "tests/map-server/live_map.h"
 
 namespace warp::map {
@@ -25,6 +26,40 @@ uint16_t FreePort() {
   close(fd);
   return ntohs(address.sin_port);
 }
+
+// Somebody else who may write to redis.
+class Stranger {
+ public:
+  explicit Stranger(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ~Stranger() { close(fd_); }
+
+  Reply Ask(const std::vector<absl::string_view>& command) {
+    const std::string bytes = EncodeCommand(command);
+    for (size_t sent = 0; sent < bytes.size();) {
+      const ssize_t size = send(fd_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+      if (size <= 0) return {};
+      sent += static_cast<size_t>(size);
+    }
+    Reply reply;
+    char room[4096];
+    while (reader_.Take(&reply) == ReplyReader::Next::kMore) {
+      const ssize_t size = recv(fd_, room, sizeof(room), 0);
+      if (size <= 0) break;
+      reader_.Feed({room, static_cast<size_t>(size)});
+    }
+    return reply;
+  }
+
+ private:
+  const int fd_;
+  ReplyReader reader_;
+};
 
 class SharedProgramTest : public testing::Test {
  protected:
@@ -181,6 +216,27 @@ TEST_F(SharedProgramTest, AStoppedRedisTakesNothingFromRegisteredNodes) {
   const wire::Duration time = FindAgain(*alice_, *bob_);
   Print("a look-up after a stop of redis", time);
   EXPECT_LT(time, 10s);
+}
+
+// Values and entries of three megabytes, which no map would read.
+TEST_F(SharedProgramTest, GarbageOfAnySizeIsPassedOver) {
+  redis_ = StartRedis(port_);
+  StartMap(0);
+  StartMap(1);
+  StartNodes();
+  Stranger stranger(port_);
+  const std::string large(3 << 20, 'x');
+  const Reply keys = stranger.Ask({"KEYS", "warp:r:*"});
+  EXPECT_EQ(keys.elements.size(), 2u);
+  for (const Reply& key : keys.elements) stranger.Ask({"HSET", key.text, "garbage", large});
+  stranger.Ask({"XADD", "warp:changes", "*", "n", large, "m", large});
+  ASSERT_TRUE(LiveNode::RunUntil(all_, [&] {
+    return Store(0)["changes_missed"] >= 1 && Store(1)["changes_missed"] >= 1 &&
+           Store(0)["state"] == "up" && Store(1)["state"] == "up";
+  }));
+  FindAgain(*alice_, *bob_);
+  EXPECT_GE(Store(0)["values_foreign"], 1);
+  EXPECT_TRUE(alice_->node.registered() && bob_->node.registered());
 }
 
 TEST_F(SharedProgramTest, AMapThatIsKilledTakesNothingFromTheOther) {

@@ -126,6 +126,26 @@ TEST(JudgementTest, LossOfOnePathOfSeveralIsNotTheLinks) {
   EXPECT_EQ(judgement.troubles[0].what, "Link lte loses 25%");
 }
 
+// The same loss has another reason, and another remedy, where packets wait.
+TEST(JudgementTest, ALinkThatIsFullIsNotOneOfBadSignal) {
+  Json json = NodeDocument();
+  Json& path = json["peers"][0]["paths"][1];
+  path["loss"] = 0.5;
+  path["rtt_ms"] = 288.9;
+  path["least_rtt_ms"] = 90.3;
+  Judgement judgement = Of(json);
+  ASSERT_EQ(judgement.troubles.size(), 1u);
+  EXPECT_EQ(judgement.troubles[0].what, "Link lte is full and loses 50%");
+  EXPECT_EQ(judgement.troubles[0].why,
+            "A round trip takes 289 ms, and took 90 ms when nothing waited.");
+  for (const Json& least : {Json(280.0), Json(nullptr), Json("x")}) {
+    path["least_rtt_ms"] = least;
+    judgement = Of(json);
+    ASSERT_EQ(judgement.troubles.size(), 1u);
+    EXPECT_EQ(judgement.troubles[0].what, "Link lte loses 50%");
+  }
+}
+
 TEST(JudgementTest, ADataCapIsSaid) {
   Json json = NodeDocument();
   json["ports"][1]["cap"] = {

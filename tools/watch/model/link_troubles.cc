@@ -16,6 +16,10 @@ namespace {
 
 // The share of probes from which on people notice: calls crackle, and TCP halves its rate again and again.
 constexpr double kMuchLoss = 0.05;
+// So much longer than the shortest one is a round trip only where packets wait: a link that loses them by its signal
+// alone keeps its delay.
+constexpr double kQueueMs = 40;
+constexpr double kQueueRatio = 1.5;
 // An interface is opened within a tenth of a second, unless something hangs.
 constexpr double kLongOpening = 2;
 
@@ -30,6 +34,9 @@ struct Way {
   std::string endpoint;
   bool suspect = false;
   bool contested = false;
+  // Of the path that loses least: its round trips, where packets wait in it.
+  std::optional<double> queued_ms;
+  double free_ms = 0;
 };
 
 bool IsConnected(const Sample& sample, const std::string& name) {
@@ -38,10 +45,18 @@ bool IsConnected(const Sample& sample, const std::string& name) {
   });
 }
 
+bool Queues(const PathSample& path) {
+  return path.rtt_ms && path.least_rtt_ms && *path.rtt_ms > *path.least_rtt_ms + kQueueMs &&
+         *path.rtt_ms > *path.least_rtt_ms * kQueueRatio;
+}
+
 void AddPath(const PathSample& path, Way* way) {
   if (path.state == "active") {
-    ++way->active;
-    way->least_loss = std::min(way->least_loss, path.loss);
+    if (++way->active == 1 || path.loss < way->least_loss) {
+      way->least_loss = path.loss;
+      way->queued_ms = Queues(path) ? path.rtt_ms : std::nullopt;
+      way->free_ms = path.least_rtt_ms.value_or(0);
+    }
     way->suspect = way->suspect || path.suspect;
     way->contested = way->contested || path.contested;
   } else if (!way->silent_s || path.since_s < *way->silent_s) {
@@ -118,8 +133,23 @@ Trouble Suspect(const LinkSample& link, const std::string& to) {
           .link = link.name};
 }
 
-Trouble Losing(const LinkSample& link, const std::string& to, double loss) {
-  return {.what = absl::StrFormat("Link %s loses %.0f%%%s", link.name, 100 * loss, to),
+// A link into which more is sent than it carries fills its queue, and loses what finds no room there.
+Trouble Overfull(const LinkSample& link, const std::string& to, const Way& way) {
+  return {
+      .what = absl::StrFormat("Link %s is full and loses %.0f%%%s", link.name, 100 * way.least_loss,
+                              to),
+      .why = absl::StrFormat("A round trip takes %.0f ms, and took %.0f ms when nothing waited.",
+                             *way.queued_ms, way.free_ms),
+      .advice =
+          "More is sent into it, or comes back by it, than it carries: set `rate` of the "
+          "port, or give the tunnel a mode that spreads (`mode: stripe` or `adaptive`). "
+          "Tunnels that replicate lose nothing by it while another link carries.",
+      .link = link.name};
+}
+
+Trouble Losing(const LinkSample& link, const std::string& to, const Way& way) {
+  if (way.queued_ms) return Overfull(link, to, way);
+  return {.what = absl::StrFormat("Link %s loses %.0f%%%s", link.name, 100 * way.least_loss, to),
           .why = "Of its last 64 probes so many were not answered, over every path.",
           .advice =
               "Look at its signal or cable; `warp history` says how long it has been so. "
@@ -170,8 +200,7 @@ void JudgeWays(const LinkSample& link, const std::vector<Way>& ways,
   if (const Found bad = Find(
           ways, [&](const Way& way) { return carries(way) && way.least_loss >= kMuchLoss; }, more);
       bad.count > 0) {
-    troubles->push_back(
-        Losing(link, To(bad.count, *bad.worst, ways.size()), bad.worst->least_loss));
+    troubles->push_back(Losing(link, To(bad.count, *bad.worst, ways.size()), *bad.worst));
   }
   if (const Found bad = Find(
           ways, [&](const Way& way) { return carries(way) && way.contested; }, first);

@@ -118,6 +118,7 @@ PathSample ReadPath(const std::string& peer, const Json& path) {
           .contested = True(bond, "contested"),
           .black_hole = True(path, "black_hole"),
           .rtt_ms = Known(path, "rtt_ms"),
+          .least_rtt_ms = Known(path, "least_rtt_ms"),
           .jitter_ms = Known(path, "jitter_ms"),
           .skew_ms = Known(path, "skew_ms"),
           .loss = Word(path, "state") == "lost" ? 1 : Share(path, "loss"),

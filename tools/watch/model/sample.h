@@ -77,6 +77,7 @@ struct PathSample {
   bool contested = false;   // spread: a queue that does not end
   bool black_hole = false;  // larger packets vanish
   std::optional<double> rtt_ms;
+  std::optional<double> least_rtt_ms;  // since it became active
   std::optional<double> jitter_ms;
   std::optional<double> skew_ms;
   double loss = 0;  // 0 to 1; of a path that is lost 1, though its last probes were answered before

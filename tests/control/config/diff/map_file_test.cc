@@ -97,6 +97,29 @@ TEST_F(MapFileTest, SaysWhatNeedsARestartAndWhere) {
   EXPECT_EQ(WhatNeedsRestart(Diff(before.config, live.config), live), "");
 }
 
+// A password that was changed in its file is not in force, and a reload must not say that nothing differs.
+TEST_F(MapFileTest, WhatTheFilesOfAStoreHoldCounts) {
+  dir_.Write("password", "hunter2\n");
+  dir_.Write("ca", "one");
+  const std::string store =
+      "store:\n  redis: [\"192.0.2.1:6379\"]\n  password_file: password\n  tls: {ca: ca}\n";
+  const MapFile before = Load(store);
+  dir_.Write("password", "hunter3\n");
+  dir_.Write("ca", "two");
+  const MapFile after = Load(store);
+  const std::vector<EntryChange> changes = Diff(before.config, after.config);
+  EXPECT_EQ(
+      DiffText(changes),
+      absl::StrCat("~ map_server (needs a restart)\n    store.password_file: ", dir_.At("password"),
+                   " -> ", dir_.At("password"), ", with other contents\n    store.tls.ca: ",
+                   dir_.At("ca"), " -> ", dir_.At("ca"), ", with other contents\n"));
+  EXPECT_THAT(WhatNeedsRestart(changes, after), testing::HasSubstr("store.password_file"));
+  EXPECT_THAT(WhatNeedsRestart(changes, after), testing::Not(testing::HasSubstr("hunter")));
+  EXPECT_THAT(Differences(store, "store:\n  redis: [\"192.0.2.1:6380\"]\n"),
+              testing::HasSubstr("6379"));
+  EXPECT_THAT(Differences(store, ""), testing::HasSubstr("store"));
+}
+
 TEST_F(MapFileTest, AListThatIsBeingWrittenIsNotFollowedBeforeItStands) {
   const std::string path = dir_.Write("map.yaml", "private_key_file: k\nallow_keys_file: keys\n");
   int readings = 0;

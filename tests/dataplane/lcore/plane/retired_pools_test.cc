@@ -91,7 +91,7 @@ class RetiredPoolsTest : public testing::Test {
     return pool;
   }
   void Look() {
-    retired_.Advance(publisher_, [](const rte_mempool*) { return false; });
+    retired_.Advance(publisher_);
     std::this_thread::sleep_for(std::chrono::milliseconds(6));  // the next one is due then
   }
   void EndTurn() {
@@ -101,7 +101,7 @@ class RetiredPoolsTest : public testing::Test {
 
   Publisher publisher_;
   TableReader reader_;
-  RetiredPools retired_;
+  RetiredPools retired_{[](const rte_mempool*) { return false; }};
 };
 
 TEST_F(RetiredPoolsTest, AFlushAtAnyMomentFreesNoPoolTooEarly) {
@@ -114,7 +114,7 @@ TEST_F(RetiredPoolsTest, AFlushAtAnyMomentFreesNoPoolTooEarly) {
     ASSERT_EQ(rte_mempool_ops_dequeue_bulk(pool, &away, 1), 0);
     ASSERT_EQ(rte_mempool_ops_dequeue_bulk(pool, cache.objs, kCached), 0);
     cache.len = kCached;
-    retired_.Add(std::move(made));
+    retired_.Add(std::move(made), PoolPurpose::kRx);
     int counts = 0;
     bool flushing = false;
     after_count = [&] {
@@ -141,7 +141,7 @@ TEST_F(RetiredPoolsTest, AFlushAtAnyMomentFreesNoPoolTooEarly) {
 
 // The look waits for nobody, and neither does the pool's memory for a look that no worker has confirmed.
 TEST_F(RetiredPoolsTest, AWorkerThatStandsStillKeepsThePool) {
-  retired_.Add(MakePool());
+  retired_.Add(MakePool(), PoolPurpose::kRx);
   for (int look = 0; look < 20; ++look) Look();
   EXPECT_EQ(retired_.size(), 1u);
   for (int turn = 0; turn < 1000 && !retired_.empty(); ++turn) {

@@ -188,5 +188,36 @@ TEST(KeepAlive, APeerThatDiesInSilenceIsMissedByTheAnchor) {
   EXPECT_TRUE(net.RunUntil([&] { return !net.Connected(0, 1); }, 30s));
 }
 
+// Somebody on one link passes on every second probe of it as one of another link, and keeps it from where it was to go.
+// What it says of silence is said of the other link then, which nobody probes.
+TEST(KeepAlive, ProbesOfOneLinkDoNotSilenceAnother) {
+  VirtualNet net({.ports = {2, 2}});
+  net.Introduce(0, 1);
+  net.Run(1h);
+  std::vector<Seen> taken;
+  int probes = 0;
+  Instant last = net.now();
+  Duration longest{0};
+  net.Filter([&](const Seen& seen) {
+    const int to = 1 - seen.from_node;
+    if (seen.from_port == 1 && seen.to == net.EndpointOf(to, 1)) {
+      longest = std::max(longest, seen.sent - last);
+      last = seen.sent;
+    }
+    const bool here = seen.from_port == 0 && seen.to == net.EndpointOf(to, 0);
+    if (!here || !IsProbe(seen) || ++probes % 2 == 0) return true;
+    taken.push_back(seen);
+    return false;
+  });
+  for (int i = 0; i < 36'000; ++i) {
+    net.Run(100ms);
+    for (const Seen& seen : std::exchange(taken, {})) {
+      net.Inject(1 - seen.from_node, 1, net.EndpointOf(seen.from_node, 1), seen.datagram);
+    }
+  }
+  EXPECT_GT(probes, 100);
+  EXPECT_LT(longest, 35s);
+}
+
 }  // namespace
 }  // namespace warp::protocol
