@@ -198,10 +198,13 @@ bool MapRegistrations::Stays(const PortFamily& family, const Entry& entry) const
   return Carries(family) && (entry.published || !EndpointsOf(family).empty());
 }
 
-// A port that is a stream leads to the map at its other end alone.
+// A port that is a stream leads to the map at its other end alone. Where the network translates, a name server gives
+// the map's IPv4 address in its prefix as well (DNS64): that is the map of the other family once more, which would be
+// thought silent, since what comes from there counts as IPv4.
 bool MapRegistrations::Reaches(const PortFamily& family, const wire::Endpoint& map) const {
   const auto port = ports_.find(family.port);
   if (port == ports_.end() || !family.Has(map.address)) return false;
+  if (port->second.Known(map) != map) return false;
   return !port->second.only.has_value() || *port->second.only == map.address;
 }
 

@@ -56,14 +56,14 @@ TEST_F(UplinksTest, AQuestionLeavesOverTheInterfaceItIsBoundTo) {
       EXPECT_EQ(answers.size(), 1u);
       return answers.empty() ? std::nullopt : std::optional(answers[0]);
     };
-    EXPECT_FALSE(ask("")->addresses.ok());
+    EXPECT_FALSE(ask("")->found.ok());
     const auto found = ask("up1");
-    ASSERT_TRUE(found->addresses.ok()) << found->addresses.status();
-    EXPECT_EQ(found->addresses->at(0).ToString(), "192.0.2.7");
+    ASSERT_TRUE(found->found.ok()) << found->found.status();
+    EXPECT_EQ(found->found->addresses.at(0).ToString(), "192.0.2.7");
     EXPECT_EQ(found->id, 7u);
     EXPECT_EQ(found->round, 9u);
-    EXPECT_FALSE(ask("up0")->addresses.ok());
-    EXPECT_FALSE(ask("nowhere0")->addresses.ok());
+    EXPECT_FALSE(ask("up0")->found.ok());
+    EXPECT_FALSE(ask("nowhere0")->found.ok());
   });
 }
 
