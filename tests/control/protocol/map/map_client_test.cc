@@ -1,9 +1,11 @@
 // Stories of nodes and maps over a network that loses, duplicates and delays datagrams, and where attackers forge them.
 #include "control/protocol/map/map_client.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "tests/map-server/map_world.h"
@@ -471,6 +473,30 @@ TEST(MapClient, ANodeWhoseClockWentBackIsRegisteredAfterOneMoreRoundTrip) {
   world.Run(10s);
   EXPECT_EQ(after.status().registrations.size(), 2u);
   EXPECT_EQ(world.store().registrations(), 2u);
+}
+
+// A name server of a network that translates makes an IPv6 address of the map's IPv4 address (DNS64). What comes from
+// there counts as IPv4, so that a registration of its own would never hear its answer.
+TEST(MapRegistrations, AMapsAddressIsNotTwoWhereTheNetworkTranslates) {
+  protocol::Identity identity(
+      {.secret_key = wire::SecretKey::Generate(), .wall_clock = [] { return uint64_t{1}; }});
+  protocol::MapRegistrations registrations(
+      identity, {.endpoints = {At("198.51.100.1:13116"), At("[64:ff9b::198.51.100.1]:13116"),
+                               At("[2001:db8::1]:13116")}});
+  protocol::PortState port{.up = true, .addresses = {Ip("2001:db8:7::2")}};
+  const auto remotes = [&] {
+    registrations.SetPorts(Instant{1000s}, {{0, port}});
+    std::vector<std::string> texts;
+    for (const protocol::Way& way : registrations.Ways({}))
+      texts.push_back(way.route.remote.ToString());
+    return texts;
+  };
+  port.nat64 = wire::Nat64Prefix::WellKnown();
+  EXPECT_THAT(remotes(),
+              testing::UnorderedElementsAre("198.51.100.1:13116", "[2001:db8::1]:13116"));
+  port.nat64.reset();
+  EXPECT_THAT(remotes(),
+              testing::UnorderedElementsAre("[64:ff9b::c633:6401]:13116", "[2001:db8::1]:13116"));
 }
 
 // A map that lies about the time or the order makes a node register no faster than the floor.
