@@ -29,7 +29,12 @@ inline std::string NameOfMembers(const std::string& path) {
       {".stages", "<stage>"},
       {"map.session_states", "<state>"},
       {"map.lookup_answers", "<answer>"},
-      {"map.refused", "<limit>"}};
+      {"map.refused", "<limit>"},
+      {"map.relay.dropped", "<reason>"},
+      {"map.relay.refused", "<limit>"},
+      {"node.discovery.dropped", "<reason>"},
+      {"streams.refused", "<limit>"},
+      {"streams.ended", "<reason>"}};
   for (const auto& [object, name] : names) {
     if (path == object || (object[0] == '.' && absl::EndsWith(path, object))) return name;
   }

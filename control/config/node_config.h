@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "control/config/cap/cap_policy.h"
+#include "control/config/cap/port_rates.h"
 #include "control/config/classes/traffic_class.h"
 #include "control/config/file/key_files.h"
 #include "control/config/nat64/nat64_choice.h"
@@ -87,12 +88,6 @@ struct MapServerConfig {
 enum class TcpUse : uint8_t { kAuto, kAlways, kNever };
 inline constexpr wire::Words<TcpUse, 3> kTcpUseWords = {
     {{"auto", TcpUse::kAuto}, {"always", TcpUse::kAlways}, {"never", TcpUse::kNever}}};
-
-// What a port is trusted to carry at most, in bits a second. 0: as much as is measured.
-struct PortRates {
-  uint64_t up = 0;    // sent
-  uint64_t down = 0;  // received; who sends it is told
-};
 
 inline constexpr uint8_t kMaxTier = 8;
 

@@ -8,10 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "control/config/cap/cap_schema.h"
+#include "control/config/cap/rate_schema.h"
 #include "control/config/nat64/nat64_choice.h"
 #include "control/config/schema/load.h"
 #include "control/config/text/interface_pattern.h"
-#include "control/config/text/quantity.h"
 
 namespace warp::config {
 namespace {
@@ -101,36 +101,6 @@ void CheckPort(Reader& reader, const std::string& path, PortConfig& port) {
     return;
   }
   port.kernel_interface = kernel_interface;
-}
-
-// Bits a second; "none" is 0.
-Codec<uint64_t> Rate() {
-  const Codec<uint64_t> rate = RateText();
-  return {.type = absl::StrCat("none, or ", rate.type),
-          .read = [rate](absl::string_view text) -> absl::StatusOr<uint64_t> {
-            if (text == "none") return uint64_t{0};
-            if (!ReadRate(text))
-              return Unacceptable(text, "is not a rate such as 20Mbit, 500kbit or none");
-            return rate.read(text);
-          },
-          .write =
-              [rate](const uint64_t& value) {
-                return value == 0 ? std::string("none") : rate.write(value);
-              }};
-}
-
-const SectionOf<PortRates>& PortRatesSchema() {
-  static const SectionOf<PortRates>& section = Declare<PortRates>([](auto& s) {
-    s.Scalar("up", &PortRates::up, Rate())
-        .Example("20Mbit")
-        .Why("The most that this node sends by the port.");
-    s.Scalar("down", &PortRates::down, Rate())
-        .Example("50Mbit")
-        .Why(
-            "The most that peers send to the port. They are told, and keep to it with what they "
-            "spread; several that send at once share it.");
-  });
-  return section;
 }
 
 // What messages call the device. That of a virtual device is followed by arguments.
@@ -323,8 +293,7 @@ const SectionOf<PortConfig>& PortSchema() {
     s.Scalar("nat64", &PortConfig::nat64, Nat64Text())
         .Why(
             "How a port whose interface has IPv6 addresses alone, as that of a mobile network "
-            "often "
-            "has, reaches peers and maps that have IPv4 addresses: by the prefix that the "
+            "often has, reaches peers and maps that have IPv4 addresses: by the prefix that the "
             "network translates (RFC 6052). With auto, it is 64:ff9b::/96, which most networks "
             "use; nothing but probes is sent by it where none is answered. A port with an IPv4 "
             "address of its own uses that.");

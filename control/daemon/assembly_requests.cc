@@ -97,7 +97,7 @@ NodeView Assembly::View() const {
           .traffic = *traffic,
           .caps = &caps->book(),
           .link_book = &observer->link_book(),
-          .carriers = carriers.get(),
+          .carrier = [this](const std::string& port) { return carriers->Find(port); },
           .port_since = [this](const std::string& port) { return observer->PortSince(port); },
           .events = observer->events().raised(),
           .hooks_missed = observer->hooks().missed(),

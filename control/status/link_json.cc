@@ -42,8 +42,7 @@ Json LinksJson(const verdict::LinkBook::Links& links) {
   return json;
 }
 
-Json CarrierJson(const Carriers* carriers, const std::string& port) {
-  const Carrier::Status* const status = carriers == nullptr ? nullptr : carriers->Find(port);
+Json CarrierJson(const Carrier::Status* status) {
   if (status == nullptr) return nullptr;
   return {{"state", std::string(Carrier::kStateWords[static_cast<size_t>(status->state)])},
           {"at", status->at.port == 0 ? "" : status->at.ToString()},

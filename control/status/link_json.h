@@ -3,9 +3,8 @@
 #define WARP_CONTROL_STATUS_LINK_JSON_H_
 
 #include <nlohmann/json_fwd.hpp>
-#include <string>
 
-#include "control/carrier/carriers.h"
+#include "control/carrier/carrier.h"
 #include "control/verdict/link_book.h"
 
 namespace warp::control {
@@ -13,8 +12,8 @@ namespace warp::control {
 // How many copies of a payload arrive by all links; 0 where nothing came.
 double CopiesOf(const verdict::LinkBook::Links& links);
 nlohmann::ordered_json LinksJson(const verdict::LinkBook::Links& links);
-// null: it is in none. `carriers` may be null.
-nlohmann::ordered_json CarrierJson(const Carriers* carriers, const std::string& port);
+// null: the port is in none.
+nlohmann::ordered_json CarrierJson(const Carrier::Status* status);
 
 }  // namespace warp::control
 

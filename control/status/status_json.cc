@@ -96,8 +96,8 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                {"state", Text(port.state())},
                {"reason", view.links.ReasonOf(port)},
                {"since_s", Seconds(view.now - PortSince(view, port.config.name))}};
+  json["stream"] = CarrierJson(view.carrier ? view.carrier(port.config.name) : nullptr);
   Json addresses = Json::array();
-  json["stream"] = CarrierJson(view.carriers, port.config.name);
   for (const wire::IpAddress& address : port.kernel.addresses) {
     addresses.push_back(address.ToString());
   }

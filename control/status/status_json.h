@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "control/cap/cap_book.h"
-#include "control/carrier/carriers.h"
+#include "control/carrier/carrier.h"
 #include "control/config/node_config.h"
 #include "control/link/links.h"
 #include "control/loop/resolver.h"
@@ -39,7 +39,8 @@ struct NodeView {
   const Traffic& traffic;
   const cap::CapBook* caps = nullptr;            // null: no port has one
   const verdict::LinkBook* link_book = nullptr;  // null: nothing is known of links
-  const Carriers* carriers = nullptr;            // null: no port is in a connection
+  // Of the connection that the port is in, null: it is in none. Null: no port is.
+  std::function<const Carrier::Status*(const std::string& port)> carrier;
   std::function<wire::Instant(const std::string& port)> port_since;  // null: since `started`
   uint64_t events = 0;                                               // that were raised
   uint64_t hooks_missed = 0;                 // of these, those that no command was run for

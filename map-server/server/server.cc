@@ -244,12 +244,6 @@ void Server::HandleTimers() {
   Flush();
 }
 
-UdpSocket* Server::SocketOf(size_t number) {
-  if (number >= RelaySockets::kFirst) return relay_sockets_.Find(number);
-  const bool open = number < listeners_.size() && listeners_[number] != nullptr;
-  return open ? listeners_[number]->socket.get() : nullptr;
-}
-
 void Server::Flush() {
   std::array<protocol::Transmit, kBatch> transmits;
   std::array<UdpSocket::Sent, kBatch> batch;

@@ -82,7 +82,11 @@ class Server {
                                 wire::MutableBytes datagram);
   void HandleTimers();
   // Null where there is none of this number, or none any more.
-  UdpSocket* SocketOf(size_t number);
+  UdpSocket* SocketOf(size_t number) {
+    if (number >= RelaySockets::kFirst) return relay_sockets_.Find(number);
+    const bool open = number < listeners_.size() && listeners_[number] != nullptr;
+    return open ? listeners_[number]->socket.get() : nullptr;
+  }
   void Flush();
   // None but these keys may register; null: all may.
   void Allow(const std::shared_ptr<const config::KeyList>& allowed);

@@ -209,7 +209,8 @@ class MapWorld {
     for (size_t i = 0; i < maps_.size(); ++i) {
       if (maps_[i].handler == nullptr) continue;
       while (auto out = maps_[i].handler->NextTransmit()) {
-        EXPECT_EQ(out->port, kLocalAddress) << "answers leave from where the request arrived";
+        EXPECT_EQ(out->port, in_stream.contains(out->to) ? kFirstStreamId : kLocalAddress)
+            << "answers leave from where the request arrived";
         const auto it = inner_.find(out->to);
         Put({i, false, it != inner_.end() ? it->second.first : nullptr, out->to,
              std::move(out->datagram)});

@@ -2,6 +2,7 @@
 // sockets. The tests wait for events, with a time limit that only a hang reaches.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,11 +16,25 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "tests/map-server/live_map.h"
 #include "tests/status_page.h"
 
 namespace warp::map {
 namespace {
+
+// Nobody else uses it, unless somebody takes it just now.
+uint16_t FreeTcpPort() {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(at);
+  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&at), size), 0);
+  EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size), 0);
+  close(fd);
+  return ntohs(at.sin_port);
+}
 
 class ProgramTest : public ::testing::Test {
  protected:
@@ -32,16 +47,17 @@ class ProgramTest : public ::testing::Test {
                                           "--control-socket", directory_ / "map.sock"};
     for (const std::string& address : listen)
       arguments.insert(arguments.end(), {"--listen", address});
+    arguments.insert(arguments.end(), more_.begin(), more_.end());
     return arguments;
   }
   void Start(const std::vector<std::string>& listen = {"127.0.0.1:0", "[::1]:0"}) {
     program_ = std::make_unique<Program>(Arguments(listen));
     const std::vector<std::string> lines = program_->UntilReady();
-    ASSERT_EQ(lines.size(), 2 + listen.size());
+    ASSERT_GE(lines.size(), 2 + listen.size());
     EXPECT_EQ(lines[0], "public key: " + key_.Public().ToBase64());
     EXPECT_EQ(lines.back(), "warp-map: ready");
     at_.clear();
-    for (size_t i = 1; i + 1 < lines.size(); ++i)
+    for (size_t i = 1; i < 1 + listen.size(); ++i)
       at_.push_back(At(lines[i].substr(strlen("listening on "))));
   }
   nlohmann::json Status() { return Ask("status\n"); }
@@ -58,6 +74,7 @@ class ProgramTest : public ::testing::Test {
     return text;
   }
 
+  std::vector<std::string> more_;  // arguments
   const Directory directory_;
   const wire::SecretKey key_ = wire::SecretKey::Generate();
   std::unique_ptr<Program> program_;
@@ -167,6 +184,10 @@ TEST_F(ProgramTest, BadInputIsCountedByNameAndChangesNothing) {
 }
 
 TEST_F(ProgramTest, EveryFieldOfItsStatusIsExplained) {
+  WriteFile(directory_ / "map.yaml",
+            absl::StrCat("private_key_file: key\nstream: {listen: [\"127.0.0.1:", FreeTcpPort(),
+                         "\"]}\n"));
+  more_ = {"--config", directory_ / "map.yaml"};
   Start();
   LiveSocket mallory(Ip("127.0.0.1"));
   mallory.Send(at_[0], {});

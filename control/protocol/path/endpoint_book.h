@@ -75,8 +75,8 @@ class EndpointBook {
 
   struct Known {
     wire::Endpoint endpoint;
-    // Of a relay's; and of a link-local address that was learned or announced, which means something on this port's link
-    // alone.
+    // Of a relay's; and of a link-local address that was learned or announced, which means something on this port's
+    // link alone.
     std::optional<PortId> port;
     // Who has told of it. Of several, the first in the order of their kinds and instances: a learned endpoint is known
     // from the peer's probes alone.

@@ -460,8 +460,8 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
        std::string(
            "f:3: map[1].address: \"m:1\" is taken by map[0].address\nf:3: map[1].public_key: \"") +
            kKey1 + "\" is taken by map[0].public_key"},
-      {node + ports + "map: [{address: m, public_key: K1}]",
-       "f:3: map[0].address: \"m\" has no port: write host:port"},
+      {node + ports + "map: [{address: 192.0.2.1, public_key: K1}]",
+       "f:3: map[0].address: \"192.0.2.1\" has no port: write host:port"},
       {node + ports + "map: [{public_key: \"abc\"}]",
        "f:3: map[0].public_key: \"abc\" is not a public key: 44 characters of base64\nf:3: "
        "map[0].address: missing"},

@@ -106,7 +106,7 @@ TEST(ExampleTest, IsAcceptedWithAnyOneCommentMadeAKey) {
           map ? ParseMapConfig(text, "f").status() : ParseNodeConfig(text, "f").status();
       EXPECT_EQ(status, absl::OkStatus()) << key;
     }
-    EXPECT_EQ(tried, map ? 7 : 51);
+    EXPECT_EQ(tried, map ? 9 : 54);
   }
 }
 

@@ -167,6 +167,11 @@ class StatusJsonTest : public testing::Test {
           [&](wire::PathId path) { return path == 0 ? &counters : nullptr; });
     }
     const wire::Instant now = loop->now();
+    const Carrier::Status carrier{.state = Carrier::State::kWaiting,
+                                  .at = EndpointOf(9, 443),
+                                  .reason = "Connection refused",
+                                  .attempts = 2};
+    const protocol::LanCounts lan{.sent = 1, .heard = 2};
     const auto peers = [this](size_t first, size_t count) {
       EXPECT_LE(count, NodeStatusText::kPeersPerPart);
       std::vector<protocol::PeerStatus> some;
@@ -183,12 +188,21 @@ class StatusJsonTest : public testing::Test {
               .traffic = traffic,
               .caps = &caps,
               .link_book = &link_book,
+              .carrier = [&](const std::string&) { return &carrier; },
               .port_since = [now](const std::string& port) { return now - seconds(port.size()); },
               .events = 4,
               .hooks_missed = 1,
+              .lan = &lan,
               .peers = peers,
               .peer_count = peers_.size(),
               .maps = Maps(protocol),
+              .names =
+                  [now](const wire::PublicKey&) {
+                    return std::vector<NameStatus>{{.name = "hq.example:13116",
+                                                    .found = {"192.0.2.1:13116"},
+                                                    .when = now - seconds(3),
+                                                    .problem = "no answer"}};
+                  },
               .now = now,
               .started = now - seconds(5)};
     });

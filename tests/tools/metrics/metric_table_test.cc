@@ -71,7 +71,8 @@ TEST(MetricTableTest, EachFieldIsOneOfTheStatus) {
       continue;
     }
     const std::string field(metric.field);
-    const StatusFields& fields = absl::StartsWith(field, "map.") ? map : node;
+    const bool of_map = absl::StartsWith(field, "map.") || absl::StartsWith(field, "streams.");
+    const StatusFields& fields = of_map ? map : node;
     const auto row = fields.find(field);
     ASSERT_NE(row, fields.end()) << "docs/status.md lacks " << field;
     EXPECT_TRUE(Fits(metric.kind, row->second)) << field;
@@ -99,7 +100,7 @@ TEST(MetricTableTest, NamesKeepToTheConventions) {
     }
     for (const absl::string_view label : LabelsOf(metric)) {
       EXPECT_TRUE((std::set<absl::string_view>{"tunnel", "peer", "port", "path", "drop", "version",
-                                               "state", "answer", "limit"})
+                                               "state", "answer", "limit", "reason"})
                       .contains(label))
           << metric.name << ": " << label;
     }
