@@ -23,6 +23,12 @@ void ReadAllowed(const Source& source, Reader& reader, MapConfig& config) {
     if (!listed.ok()) return reader.Fail("allow_keys_file", listed.status().message());
     keys = *std::move(listed);
   }
+  for (const wire::PublicKey& key : keys) {
+    RefusePrivate(reader, "allow_keys_file", key, config.private_key);
+  }
+  for (size_t i = 0; i < config.allow_keys.size(); ++i) {
+    RefusePrivate(reader, ItemPath("allow_keys", i), config.allow_keys[i], config.private_key);
+  }
   keys.insert(keys.end(), config.allow_keys.begin(), config.allow_keys.end());
   if (!keys.empty()) config.allowed = std::make_shared<const KeyList>(std::move(keys));
 }

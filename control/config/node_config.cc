@@ -1,7 +1,5 @@
 #include "control/config/node_config.h"
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -210,15 +208,6 @@ uint32_t InterfaceNumber(absl::string_view name) {
   uint32_t hash = 2166136261u;
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
   return std::max(hash, 1u);
-}
-
-// The sentence does not repeat the key.
-void RefusePrivate(Reader& reader, const std::string& at, const wire::PublicKey& key,
-                   const wire::SecretKey& own) {
-  if (sodium_memcmp(key.bytes().data(), own.bytes().data(), own.bytes().size()) != 0) return;
-  reader.Fail(at,
-              "is this node's private key, which others can read here: make a new one, and "
-              "write what `warp pubkey` shows");
 }
 
 // What only the node's own machine can tell.

@@ -1,5 +1,7 @@
 #include "control/config/schema/load.h"
 
+#include <sodium.h>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
@@ -40,6 +42,14 @@ void ReadKey(const Source& source, Reader& reader, const std::string& at, const 
     return;
   }
   key = *std::move(read);
+}
+
+void RefusePrivate(Reader& reader, const std::string& at, const wire::PublicKey& key,
+                   const wire::SecretKey& own) {
+  if (sodium_memcmp(key.bytes().data(), own.bytes().data(), own.bytes().size()) != 0) return;
+  reader.Fail(at,
+              "is the private key of this file, which others can read here: make a new one, and "
+              "write what `warp pubkey` shows");
 }
 
 void ReadText(const Source& source, Reader& reader, const std::string& at, std::string& path,

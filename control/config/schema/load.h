@@ -69,6 +69,11 @@ void ReadKey(const Source& source, Reader& reader, const std::string& at, const 
 void ReadKey(const Source& source, Reader& reader, const std::string& at, const std::string& path,
              std::optional<wire::PresharedKey>& key);
 
+// Refuses a key that others may see and that is the reader's own private one: it would be told in clear, as public keys
+// are. The sentence does not repeat it.
+void RefusePrivate(Reader& reader, const std::string& at, const wire::PublicKey& key,
+                   const wire::SecretKey& own);
+
 // Fills `text` from the file at `path`, without white space around it, if the source asks for it. `path` is resolved;
 // one that is empty is no file.
 void ReadText(const Source& source, Reader& reader, const std::string& at, std::string& path,

@@ -71,6 +71,21 @@ TEST(MapConfigTest, ReadsItsKeyFile) {
                 " is open to group or others (mode 0640): chmod 600 it");
 }
 
+// What is allowed is told: in the differences of a reload, and to whoever may ask a map.
+TEST(MapConfigTest, ItsPrivateKeyIsNoKeyThatMayRegister) {
+  TempDir dir;
+  const std::string key = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
+  dir.Write("k", key + "\n");
+  for (const std::string& allow :
+       {std::string("allow_keys_file: k"), "allow_keys: [\"" + key + "\"]"}) {
+    const absl::StatusOr<MapConfig> config =
+        LoadMapConfig(dir.Write("map.yaml", "private_key_file: k\n" + allow));
+    ASSERT_FALSE(config.ok()) << allow;
+    EXPECT_NE(config.status().message().find("is the private key of this file"), std::string::npos);
+    EXPECT_EQ(config.status().message().find(key), std::string::npos);
+  }
+}
+
 TEST(MapConfigTest, ReadsAStore) {
   const absl::StatusOr<MapConfig> config = ParseMapConfig(
       "private_key_file: k\nstore:\n  redis: [\"127.0.0.1:6379\", \"redis.example:1\"]\n"

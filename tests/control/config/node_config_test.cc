@@ -866,7 +866,7 @@ TEST_F(NodeConfigFileTest, RefusesOurPrivateKeyAsAPublicOne) {
       absl::StrCat(" - {name: me, public_key: \"", kOwnKey,
                    "\"}\nmap: [{address: \"192.0.2.1:1\", public_key: \"", kOwnKey, "\"}]\n"));
   const std::string why =
-      "is this node's private key, which others can read here: make a new one, and "
+      "is the private key of this file, which others can read here: make a new one, and "
       "write what `warp pubkey` shows";
   EXPECT_EQ(
       LoadNodeConfig(path).status().message(),
