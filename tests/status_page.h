@@ -33,6 +33,7 @@ inline std::string NameOfMembers(const std::string& path) {
       {"map.relay.dropped", "<reason>"},
       {"map.relay.refused", "<limit>"},
       {"node.discovery.dropped", "<reason>"},
+      {"ports[].stream.dropped", "<reason>"},
       {"streams.refused", "<limit>"},
       {"streams.ended", "<reason>"}};
   for (const auto& [object, name] : names) {

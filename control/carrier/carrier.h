@@ -45,7 +45,8 @@ class Carrier {
     std::string reason;     // why the last attempt, or connection, has ended; empty: there was none
     uint64_t attempts = 0;
     uint64_t connections = 0;
-    // Datagrams for an address that the connection does not lead to, and those that the port had no room for.
+    // Datagrams of the port for which there was no connection, or none with room, or to which it does not lead; and
+    // those of the connection that the port had no room for.
     uint64_t astray = 0;
     uint64_t unread = 0;
   };

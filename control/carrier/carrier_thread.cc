@@ -228,7 +228,10 @@ void CarrierThread::TakeFromPort() {
     if (size < 0) return;
     if (size == 0) return NotePortGone();
     CarrierHeader header;
-    if (static_cast<size_t>(size) < sizeof(header) || !open_) continue;
+    if (static_cast<size_t>(size) < sizeof(header) || !open_) {
+      ++status_.astray;
+      continue;
+    }
     std::memcpy(&header, room_.data(), sizeof(header));
     const Endpoint to = header.remote_endpoint();
     const wire::Bytes datagram(room_.data() + sizeof(header),

@@ -48,6 +48,7 @@ Json CarrierJson(const Carrier::Status* status) {
           {"at", status->at.port == 0 ? "" : status->at.ToString()},
           {"attempts", status->attempts},
           {"connections", status->connections},
+          {"dropped", {{"astray", status->astray}, {"unread", status->unread}}},
           {"error", status->reason}};
 }
 
