@@ -11,46 +11,53 @@ using protocol::KeyId;
 using wire::Duration;
 using wire::Instant;
 
-void Changes::Schedule(const KeyId& id, Change& change, Instant due) {
+void Changes::Schedule(Id id, Instant due) {
+  Change& change = changes_[id];
   if (change.ready) return;  // it has its turn in any case
   timers_.erase({change.due, id});
   change.due = due;
   timers_.emplace(due, id);
 }
 
-void Changes::Add(Instant now, const KeyId& id, Network network) {
-  const auto [it, fresh] = changes_.try_emplace(id);
-  Change& change = it->second;
+void Changes::Add(Instant now, const KeyId& key, Network network) {
+  Id id = by_key_.Find(key);
+  const bool fresh = id == kNoId;
+  if (fresh) {
+    id = changes_.Make();
+    changes_[id].key = key;
+    by_key_.Add(id);
+  }
+  Change& change = changes_[id];
   if (!change.ready) change.network = network;
   if (!fresh && change.wanted) return;
   change.wanted = true;
   if (fresh) {
-    Schedule(id, change, now);
+    Schedule(id, now);
   } else if (!change.telling) {
-    Schedule(id, change, std::max(now, change.told + change.interval));
+    Schedule(id, std::max(now, change.told + change.interval));
   }
 }
 
 std::optional<Changes::Due> Changes::NextDue(Instant now) {
   while (!timers_.empty() && timers_.begin()->first <= now) {
-    const KeyId id = timers_.begin()->second;
+    const Id id = timers_.begin()->second;
     timers_.erase(timers_.begin());
-    Change& change = changes_.at(id);
-    change.ready = true;
-    ready_.Push(change.network, id);
+    changes_[id].ready = true;
+    ready_.Push(changes_, changes_[id].network, id);
   }
-  while (const std::optional<KeyId> id = ready_.Pop(now)) {
-    Change& change = changes_.at(*id);
+  for (Id id; (id = ready_.Pop(changes_, now)) != kNoId;) {
+    Change& change = changes_[id];
     change.ready = false;
     if (!change.telling && !change.wanted) {
       // It has been calm for so long that nothing has to be remembered.
-      changes_.erase(*id);
+      by_key_.Remove(id);
+      changes_.Free(id);
       continue;
     }
     ready_.Charge(now);
     if (!change.telling) Begin(now, change);
-    Schedule(*id, change, now + kChangeAnswer);
-    return Due{*id, change.next};
+    Schedule(id, now + kChangeAnswer);
+    return Due{change.key, change.next};
   }
   return std::nullopt;
 }
@@ -67,16 +74,16 @@ void Changes::Begin(Instant now, Change& change) {
 }
 
 void Changes::Told(Instant now, const Due& due, size_t readers) {
-  const auto it = changes_.find(due.id);
-  if (it == changes_.end() || !it->second.telling || it->second.next != due.first) return;
-  Change& change = it->second;
+  const Id id = by_key_.Find(due.id);
+  if (id == kNoId || !changes_[id].telling || changes_[id].next != due.first) return;
+  Change& change = changes_[id];
   change.next = due.first + kChangeSlice;
-  if (change.next < readers) return Schedule(due.id, change, now + std::chrono::nanoseconds(1));
+  if (change.next < readers) return Schedule(id, now + std::chrono::nanoseconds(1));
   change.telling = false;
   change.interval = std::max<Duration>(change.interval, std::chrono::milliseconds(readers));
   // A record without readers costs nothing, so the first one to come is told at once.
   if (readers == 0) change.interval = Duration(0);
-  Schedule(due.id, change, change.told + (change.wanted ? 1 : 4) * change.interval);
+  Schedule(id, change.told + (change.wanted ? 1 : 4) * change.interval);
 }
 
 Instant Changes::NextTimeout() const {

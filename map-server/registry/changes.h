@@ -15,9 +15,9 @@
 #include <set>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
-#include "control/protocol/map/map_message.h"
+#include "control/protocol/map/key_id.h"
 #include "dataplane/wire/time.h"
+#include "map-server/flat/id_index.h"
 #include "map-server/network.h"
 #include "map-server/registry/fair_queue.h"
 
@@ -25,7 +25,7 @@ namespace warp::map {
 
 class Changes {
  public:
-  Changes() : ready_(kChangeSliceBurst, kChangeSlicesPerSecond) {}
+  Changes() : by_key_(changes_), ready_(kChangeSliceBurst, kChangeSlicesPerSecond) {}
 
   // The record has changed. Telling that is charged to `network`.
   void Add(wire::Instant now, const protocol::KeyId& id, Network network);
@@ -44,7 +44,9 @@ class Changes {
 
  private:
   struct Change {
+    protocol::KeyId key;
     Network network = 0;
+    Links turn;            // in ready_
     bool ready = false;    // in ready_, otherwise in timers_
     wire::Instant due;     // in timers_
     bool wanted = false;   // it has changed since its telling began
@@ -54,11 +56,12 @@ class Changes {
     wire::Duration interval{};  // after `told`
   };
   static void Begin(wire::Instant now, Change& change);
-  void Schedule(const protocol::KeyId& id, Change& change, wire::Instant due);
+  void Schedule(Id id, wire::Instant due);
 
-  absl::flat_hash_map<protocol::KeyId, Change> changes_;
-  std::set<std::pair<wire::Instant, protocol::KeyId>> timers_;
-  FairQueue<protocol::KeyId> ready_;  // whose time has come
+  Slab<Change> changes_;
+  IdIndex<Change, protocol::KeyId, &Change::key> by_key_;
+  std::set<std::pair<wire::Instant, Id>> timers_;
+  FairQueue<Change, &Change::turn> ready_;  // whose time has come
 };
 
 }  // namespace warp::map

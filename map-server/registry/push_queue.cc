@@ -8,113 +8,153 @@ namespace warp::map {
 using protocol::KeyId;
 using wire::Instant;
 
-std::optional<KeyId> PushQueue::Add(Instant now, const KeyId& to, const KeyId& about,
-                                    Network network) {
+PushQueue::PushQueue(const Limits& limits)
+    : limits_(limits),
+      by_pair_(pushes_),
+      by_id_(pushes_),
+      by_reader_(readers_),
+      by_network_(shares_),
+      ready_(limits.burst, limits.per_second) {}
+
+std::optional<KeyId> PushQueue::Add(const KeyId& to, const KeyId& about, Network network) {
   std::optional<KeyId> victim;
-  const Pair pair(to, about);
-  if (!pushes_.contains(pair)) {
-    const auto count = per_key_.find(to);
-    if (count != per_key_.end() && count->second >= limits_.pushes_per_key) return to;
-    if (!MakeRoom(network, &victim)) return to;
-    ++per_key_[to];
-    std::vector<Pair>& share = by_network_[network];
-    Push& push = pushes_[pair];
-    push.network = network;
-    push.place = share.size();
-    share.push_back(pair);
-    SetShare(network, share.size() - 1, share.size());
+  const Pair pair{to, about};
+  Id made = by_pair_.Find(pair);
+  if (made == kNoId) {
+    made = Make(pair, network, &victim);
+    if (made == kNoId) return to;
+  } else {
+    by_id_.Remove(made);
   }
-  Push& push = pushes_.at(pair);
-  by_id_.erase(push.id);
-  while (by_id_.contains(next_id_)) ++next_id_;
+  Push& push = pushes_[made];
+  while (next_id_ == 0 || by_id_.Find(next_id_) != kNoId) ++next_id_;
   push.id = next_id_++;
-  push.attempt = 0;
-  by_id_.emplace(push.id, pair);
-  Schedule(pair, push, now);
-  assert(pushes_.size() == by_id_.size());
+  by_id_.Add(made);
+  if (push.ready) {  // it has its turn in any case
+    push.attempt = 0;
+  } else {
+    Unschedule(made);
+    push.ready = true;
+    ready_.Push(pushes_, shares_[push.share].network, made);
+  }
   return victim;
+}
+
+// A push that waits nowhere yet; kNoId where there is no room.
+Id PushQueue::Make(const Pair& pair, Network network, std::optional<KeyId>* victim) {
+  Id reader = by_reader_.Find(pair.to);
+  if (reader != kNoId && readers_[reader].pushes >= limits_.pushes_per_key) return kNoId;
+  if (!MakeRoom(network, victim)) return kNoId;
+  reader = by_reader_.Find(pair.to);  // what made room may have been its last
+  if (reader == kNoId) {
+    reader = readers_.Make();
+    readers_[reader].key = pair.to;
+    by_reader_.Add(reader);
+  }
+  Id share = by_network_.Find(network);
+  if (share == kNoId) {
+    share = shares_.Make();
+    shares_[share].network = network;
+    by_network_.Add(share);
+  }
+  const Id made = pushes_.Make();
+  Push& push = pushes_[made];
+  push.pair = pair;
+  push.reader = reader;
+  push.share = share;
+  by_pair_.Add(made);
+  ++readers_[reader].pushes;
+  shares_[share].pushes.PushBack(pushes_, made);
+  Resize(share, shares_[share].size + 1);
+  return made;
 }
 
 // Where the queue is full, the network that has most pushes loses its newest, unless `network` would then have as many.
 bool PushQueue::MakeRoom(Network network, std::optional<KeyId>* victim) {
   if (pushes_.size() < limits_.pushes) return true;
-  if (shares_.empty()) return false;
-  const auto& [most, heaviest] = *shares_.rbegin();
-  const auto own = by_network_.find(network);
-  if (most <= (own == by_network_.end() ? 0 : own->second.size()) + 1) return false;
-  const Pair last = by_network_.at(heaviest).back();
-  *victim = last.first;
-  Erase(pushes_.find(last));
+  const Id heaviest = most_.Top();
+  if (heaviest == kNoId) return false;
+  const Id own = by_network_.Find(network);
+  if (shares_[heaviest].size <= (own == kNoId ? 0 : shares_[own].size) + 1) return false;
+  const Id last = shares_[heaviest].pushes.last();
+  *victim = pushes_[last].pair.to;
+  Erase(last);
   return true;
 }
 
-void PushQueue::SetShare(Network network, size_t before, size_t now) {
-  shares_.erase({before, network});
-  if (now != 0) shares_.emplace(now, network);
-}
-
-void PushQueue::Schedule(const Pair& pair, Push& push, Instant due) {
-  if (push.ready) return;  // it has its turn in any case
-  timers_.erase({push.due, pair});
-  push.due = due;
-  timers_.emplace(due, pair);
+void PushQueue::Resize(Id share, size_t size) {
+  most_.Move(shares_, share, shares_[share].size, size);
+  shares_[share].size = size;
 }
 
 bool PushQueue::Acknowledge(const KeyId& from, uint32_t id) {
-  const auto it = by_id_.find(id);
-  if (it == by_id_.end() || it->second.first != from) return false;
-  Erase(pushes_.find(it->second));
+  const Id push = by_id_.Find(id);
+  if (push == kNoId || pushes_[push].pair.to != from) return false;
+  Erase(push);
   return true;
 }
 
 std::optional<PushQueue::Due> PushQueue::NextDue(Instant now) {
-  while (!timers_.empty() && timers_.begin()->first <= now) {
-    const Pair pair = timers_.begin()->second;
-    timers_.erase(timers_.begin());
-    Push& push = pushes_.at(pair);
-    push.ready = true;
-    ready_.Push(push.network, pair);
-  }
-  while (const std::optional<Pair> pair = ready_.Pop(now)) {
-    const auto it = pushes_.find(*pair);
-    if (it == pushes_.end() || !it->second.ready) continue;
-    ready_.Charge(now);
-    Push& push = it->second;
-    push.ready = false;
-    Due due{push.id, pair->first, pair->second, push.attempt};
-    if (++push.attempt == kPushAttempts) {
-      due.last = true;
-      Erase(it);
-    } else {
-      Schedule(*pair, push, now + kPushRepeat * (1 << due.attempt));
+  for (auto& wait : waits_) {
+    while (!wait.empty() && pushes_[wait.first()].due <= now) {
+      const Id id = wait.first();
+      wait.Remove(pushes_, id);
+      pushes_[id].ready = true;
+      ready_.Push(pushes_, shares_[pushes_[id].share].network, id);
     }
-    return due;
   }
-  return std::nullopt;
+  const Id next = ready_.Pop(pushes_, now);
+  if (next == kNoId) return std::nullopt;
+  ready_.Charge(now);
+  Push& push = pushes_[next];
+  push.ready = false;
+  Due due{push.id, push.pair.to, push.pair.about, push.attempt};
+  push.due = now + kPushRepeat * (1 << push.attempt);
+  waits_[push.attempt++].PushBack(pushes_, next);
+  if (push.attempt == kPushAttempts) {
+    due.last = true;
+    Erase(next);
+  }
+  return due;
 }
 
 Instant PushQueue::NextTimeout() const {
-  return std::min(ready_.NextTimeout(), timers_.empty() ? wire::kNever : timers_.begin()->first);
+  Instant next = ready_.NextTimeout();
+  for (const auto& wait : waits_) {
+    if (!wait.empty()) next = std::min(next, pushes_[wait.first()].due);
+  }
+  return next;
 }
 
-void PushQueue::Erase(Pushes::iterator it) {
-  const auto [pair, push] = *it;
-  pushes_.erase(it);
-  by_id_.erase(push.id);
-  timers_.erase({push.due, pair});
+void PushQueue::Unschedule(Id id) {
+  Push& push = pushes_[id];
+  if (push.ready) {
+    ready_.Remove(pushes_, shares_[push.share].network, id);
+  } else if (push.attempt > 0) {
+    waits_[push.attempt - 1].Remove(pushes_, id);
+  }
+  push.ready = false;
+  push.attempt = 0;
+}
 
-  const auto share = by_network_.find(push.network);
-  std::vector<Pair>& pairs = share->second;
-  const Pair moved = pairs.back();
-  pairs[push.place] = moved;
-  pairs.pop_back();
-  if (moved != pair) pushes_.at(moved).place = push.place;
-  SetShare(push.network, pairs.size() + 1, pairs.size());
-  if (pairs.empty()) by_network_.erase(share);
+void PushQueue::Erase(Id id) {
+  Unschedule(id);
+  const Id reader = pushes_[id].reader;
+  const Id share = pushes_[id].share;
+  by_pair_.Remove(id);
+  by_id_.Remove(id);
+  shares_[share].pushes.Remove(pushes_, id);
+  pushes_.Free(id);
 
-  const auto count = per_key_.find(pair.first);
-  assert(count != per_key_.end() && count->second > 0);
-  if (--count->second == 0) per_key_.erase(count);
+  Resize(share, shares_[share].size - 1);
+  if (shares_[share].size == 0) {
+    by_network_.Remove(share);
+    shares_.Free(share);
+  }
+  if (--readers_[reader].pushes == 0) {
+    by_reader_.Remove(reader);
+    readers_.Free(reader);
+  }
 }
 
 }  // namespace warp::map

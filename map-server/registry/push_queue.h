@@ -7,17 +7,17 @@
 #ifndef WARP_MAP_SERVER_REGISTRY_PUSH_QUEUE_H_
 #define WARP_MAP_SERVER_REGISTRY_PUSH_QUEUE_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <set>
-#include <utility>
-#include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "control/protocol/map/map_message.h"
+#include "control/protocol/map/key_id.h"
 #include "dataplane/wire/time.h"
 #include "map-server/constants.h"
+#include "map-server/flat/id_index.h"
+#include "map-server/flat/id_list.h"
+#include "map-server/flat/rank_order.h"
 #include "map-server/network.h"
 #include "map-server/registry/fair_queue.h"
 
@@ -31,14 +31,13 @@ class PushQueue {
     uint32_t burst = kPushBurst;
     uint32_t per_second = kPushesPerSecond;
   };
-  explicit PushQueue(const Limits& limits)
-      : limits_(limits), ready_(limits.burst, limits.per_second) {}
+  explicit PushQueue(const Limits& limits);
 
   // From now on `to` hears of `about` until it acknowledges, at the cost of `network`. An acknowledgement of an older
   // push of the same pair no longer counts. Returns the node that is left without a push for want of room: `to`, or
   // another one whose push made room.
-  std::optional<protocol::KeyId> Add(wire::Instant now, const protocol::KeyId& to,
-                                     const protocol::KeyId& about, Network network);
+  std::optional<protocol::KeyId> Add(const protocol::KeyId& to, const protocol::KeyId& about,
+                                     Network network);
 
   // False where `from` has no such push: the acknowledgement is late, repeated or invented.
   bool Acknowledge(const protocol::KeyId& from, uint32_t id);
@@ -58,32 +57,57 @@ class PushQueue {
   size_t size() const { return pushes_.size(); }
 
  private:
-  using Pair = std::pair<protocol::KeyId, protocol::KeyId>;  // to, about
-  struct Push {
-    uint32_t id = 0;
-    int attempt = 0;
-    bool ready = false;  // in ready_, otherwise in timers_
-    wire::Instant due;   // in timers_
-    Network network = 0;
-    size_t place = 0;  // in by_network_
+  struct Pair {
+    protocol::KeyId to;
+    protocol::KeyId about;
+    friend bool operator==(const Pair&, const Pair&) = default;
   };
-  using Pushes = absl::flat_hash_map<Pair, Push>;
+  struct Push {
+    Pair pair;
+    uint32_t id = 0;
+    bool ready =
+        false;  // it waits in ready_ for its turn; otherwise in waits_ for the time of its next attempt
+    uint8_t attempt = 0;  // the next one
+    wire::Instant due;    // in waits_
+    Id reader = kNoId;
+    Id share = kNoId;
+    Links waiting;
+    Links in_share;
+  };
+  // How many pushes wait for one key.
+  struct Reader {
+    protocol::KeyId key;
+    uint32_t pushes = 0;
+  };
+  // What one network has here.
+  struct Share {
+    Network network = 0;
+    size_t size = 0;
+    IdList<Push, &Push::in_share> pushes;  // the newest last
+    Links rank;
+  };
 
+  Id Make(const Pair& pair, Network network, std::optional<protocol::KeyId>* victim);
   bool MakeRoom(Network network, std::optional<protocol::KeyId>* victim);
-  void SetShare(Network network, size_t before, size_t now);
-  void Schedule(const Pair& pair, Push& push, wire::Instant due);
-  void Erase(Pushes::iterator it);
+  void Resize(Id share, size_t size);
+  // Takes it out of where it waits.
+  void Unschedule(Id push);
+  void Erase(Id push);
 
   const Limits limits_;
   uint32_t next_id_ = 1;
-  Pushes pushes_;
-  absl::flat_hash_map<uint32_t, Pair> by_id_;
-  absl::flat_hash_map<protocol::KeyId, uint32_t> per_key_;
-  absl::flat_hash_map<Network, std::vector<Pair>> by_network_;
-  std::set<std::pair<size_t, Network>> shares_;  // how many pushes each network has
-  std::set<std::pair<wire::Instant, Pair>> timers_;
-  // Pushes whose time has come, and some that have ended since.
-  FairQueue<Pair> ready_;
+  Slab<Push> pushes_;
+  IdIndex<Push, Pair, &Push::pair> by_pair_;
+  IdIndex<Push, uint32_t, &Push::id> by_id_;
+  Slab<Reader> readers_;
+  IdIndex<Reader, protocol::KeyId, &Reader::key> by_reader_;
+  Slab<Share> shares_;
+  IdIndex<Share, Network, &Share::network> by_network_;
+  RankOrder<Share, &Share::rank> most_;  // by their sizes
+  // Those that wait for their second attempt, their third, and so on. All of a list wait equally long, so the one that
+  // waits longest is the first.
+  std::array<IdList<Push, &Push::waiting>, kPushAttempts> waits_;
+  FairQueue<Push, &Push::waiting> ready_;
 };
 
 }  // namespace warp::map

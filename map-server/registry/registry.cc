@@ -188,13 +188,13 @@ void Registry::On(Instant, const Origin& origin, const protocol::MapLookup& mess
     const KeyId wanted = KeyId::Of(message.key);
     const bool introduce = asker->Allows(wanted);
     store_.Get(wanted, [this, origin, message, introduce, reader = asker->Observed()](
-                           Instant found_at, const Record* found) {
-      AnswerLookup(found_at, origin, message, introduce, reader, found);
+                           Instant, const Record* found) {
+      AnswerLookup(origin, message, introduce, reader, found);
     });
   });
 }
 
-void Registry::AnswerLookup(Instant now, const Origin& origin, const protocol::MapLookup& message,
+void Registry::AnswerLookup(const Origin& origin, const protocol::MapLookup& message,
                             bool introduce, std::span<const wire::IpAddress> reader,
                             const Record* found) {
   ++lookups_;
@@ -208,7 +208,7 @@ void Registry::AnswerLookup(Instant now, const Origin& origin, const protocol::M
   Reply(origin, std::move(answer));
   // Both nodes shall initiate at once, so that each opens its own NAT for the other.
   if (known && introduce)
-    AddPush(now, KeyId::Of(message.key), origin.id, NetworkOf(origin.from.address));
+    AddPush(KeyId::Of(message.key), origin.id, NetworkOf(origin.from.address));
 }
 
 void Registry::On(Instant, const Origin& origin, const protocol::MapPushAck& message) {
@@ -260,20 +260,20 @@ void Registry::Tell(Instant, const Changes::Due& due) {
     for (const KeyTag tag : allow.subspan(first, std::min(kChangeSlice, allow.size() - first))) {
       if (tag == TagOf(due.id)) continue;
       store_.GetAllowed(tag, [this, id = due.id, seen = record->Observed(), network](
-                                 Instant at, const Record* found) {
+                                 Instant, const Record* found) {
         if (found == nullptr || !found->live() || !found->Allows(id)) return;
         const KeyId other = KeyId::Of(found->key());
-        AddPush(at, other, id, network);
+        AddPush(other, id, network);
         // Whoever came behind the NAT of another node may hear more of it than before.
-        if (found->SharesSite(seen)) AddPush(at, id, other, network);
+        if (found->SharesSite(seen)) AddPush(id, other, network);
       });
     }
     changes_.Told(now, due, allow.size());
   });
 }
 
-void Registry::AddPush(Instant now, const KeyId& to, const KeyId& about, Network network) {
-  const std::optional<KeyId> without = pushes_.Add(now, to, about, network);
+void Registry::AddPush(const KeyId& to, const KeyId& about, Network network) {
+  const std::optional<KeyId> without = pushes_.Add(to, about, network);
   if (!without.has_value()) return;
   drops_.Add(Drop::kRateLimited);
   ++refused_.pushes;

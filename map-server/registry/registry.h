@@ -99,13 +99,13 @@ class Registry {
   enum class ListState : uint8_t { kStored, kUnderWay, kRefused };
   void TakePart(const Origin& origin, const protocol::MapAllow& part,
                 std::function<void(ListState)> done);
-  void AnswerLookup(Instant now, const Origin& origin, const protocol::MapLookup& message,
-                    bool introduce, std::span<const wire::IpAddress> reader, const Record* found);
+  void AnswerLookup(const Origin& origin, const protocol::MapLookup& message, bool introduce,
+                    std::span<const wire::IpAddress> reader, const Record* found);
   // The answer to a register, and to a lookup from an unverified address.
   protocol::MapRegistered Registered(Instant now, const Origin& origin, uint16_t port,
                                      protocol::MapState state);
   void Tell(Instant now, const Changes::Due& due);
-  void AddPush(Instant now, const KeyId& to, const KeyId& about, Network network);
+  void AddPush(const KeyId& to, const KeyId& about, Network network);
   void SendPush(const PushQueue::Due& due);
   void Reply(const Origin& origin, protocol::MapMessage message);
 

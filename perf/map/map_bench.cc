@@ -14,6 +14,7 @@
 namespace warp::perf {
 namespace {
 
+constexpr size_t kSpare = 1024;
 constexpr size_t kFirstStep = 64'000;  // nodes; the next has four times as many
 
 double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
@@ -72,9 +73,10 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (!wire::InitCrypto().ok()) return 1;
 
-  MapProcess map(program);
-  const size_t empty = map.Resident();
   const auto newcomers = static_cast<size_t>(load.sessions * seconds);
+  // Where a map is full, each newcomer costs another node its place, or is refused: that is another measurement.
+  MapProcess map(program, nodes + newcomers + kSpare);
+  const size_t empty = map.Resident();
   NodeCrowd crowd(map.key(), map.endpoint(), nodes + newcomers);
   std::printf("resident   %zu MiB empty\n", empty >> 20);
   for (size_t step = std::min(kFirstStep, nodes);; step = std::min(4 * step, nodes)) {
@@ -98,7 +100,8 @@ int Main(int argc, char** argv) {
       "messages",
       static_cast<size_t>(seconds * (answered.refreshes + answered.sessions + answered.lookups)));
   ReportLookups(crowd.lookups());
-  std::printf("sent again %zu; resident at the end %zu MiB\n", crowd.lost(), map.Resident() >> 20);
+  std::printf("sent again %zu, refused %zu; resident at the end %zu MiB\n", crowd.lost(),
+              crowd.refused(), map.Resident() >> 20);
   return 0;
 }
 

@@ -29,7 +29,7 @@ namespace {
 
 }  // namespace
 
-MapProcess::MapProcess(const std::string& program) {
+MapProcess::MapProcess(const std::string& program, size_t max_registrations) {
   std::string name = std::filesystem::temp_directory_path() / "warp-map-bench-XXXXXX";
   if (mkdtemp(name.data()) == nullptr) Fail("cannot make a directory");
   directory_ = name;
@@ -37,9 +37,9 @@ MapProcess::MapProcess(const std::string& program) {
   key_ = secret.Public();
   std::ofstream(directory_ + "/map.key") << secret.ToBase64() << "\n";
   chmod((directory_ + "/map.key").c_str(), 0600);
-  std::ofstream(directory_ + "/map.yaml")
-      << absl::StrCat("private_key_file: ", directory_, "/map.key\n",
-                      "control_socket: ", directory_, "/map.sock\nlifetime: 1h\n");
+  std::ofstream(directory_ + "/map.yaml") << absl::StrCat(
+      "private_key_file: ", directory_, "/map.key\n", "control_socket: ", directory_,
+      "/map.sock\nlifetime: 1h\n", "max_registrations: ", max_registrations, "\n");
 
   const std::string config = directory_ + "/map.yaml";
   std::vector<std::string> arguments{program, "--config", config, "--listen", "127.0.0.1:0"};

@@ -14,10 +14,10 @@ namespace warp::perf {
 
 class MapProcess {
  public:
-  // Starts `program` on a free port of 127.0.0.1 with a new key. Registrations live for an hour without a refresh, so
-  // that a machine may take its time to make a million. Exits with a sentence where that fails. The map ends with this
-  // process, even where that is killed, and leaves no file.
-  explicit MapProcess(const std::string& program);
+  // Starts `program` on a free port of 127.0.0.1 with a new key and room for so many registrations. These live for an
+  // hour without a refresh, so that a machine may take its time to make a million. Exits with a sentence where that
+  // fails. The map ends with this process, even where that is killed, and leaves no file.
+  MapProcess(const std::string& program, size_t max_registrations);
   ~MapProcess();
   MapProcess(const MapProcess&) = delete;
   MapProcess& operator=(const MapProcess&) = delete;

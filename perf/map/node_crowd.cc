@@ -164,6 +164,10 @@ void NodeCrowd::OnMessage(size_t number, const protocol::MapMessage& message) {
   if (registered == nullptr) return;
   node.challenge = registered->challenge;
   node.waiting = false;
+  if (registered->state == MapState::kFull || registered->state == MapState::kTooManyPorts) {
+    ++refused_;
+    return;
+  }
   if (registered->state != MapState::kPublished) {
     SendRegister(number, true);
     return;

@@ -42,7 +42,8 @@ class NodeCrowd {
   Load Offer(std::chrono::milliseconds time, const Load& load);
 
   size_t registered() const { return registered_; }
-  size_t lost() const { return lost_; }  // datagrams that were sent again, or given up
+  size_t lost() const { return lost_; }        // datagrams that were sent again, or given up
+  size_t refused() const { return refused_; }  // registers for which the map had no room
   const std::vector<Clock::duration>& lookups() const { return lookups_; }
 
  private:
@@ -76,6 +77,7 @@ class NodeCrowd {
   size_t registered_ = 0;
   size_t answered_ = 0;
   size_t lost_ = 0;
+  size_t refused_ = 0;
   size_t looking_ = SIZE_MAX;  // the node whose look-up is under way
   Clock::time_point asked_;
   std::vector<Clock::duration> lookups_;
