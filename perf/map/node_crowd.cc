@@ -144,6 +144,7 @@ void NodeCrowd::SendRegister(size_t number, bool with_list) {
 }
 
 void NodeCrowd::LookUp(size_t number) {
+  Flush();  // what other nodes say is none of its time
   looking_ = number;
   asked_ = Clock::now();
   Say(number, protocol::MapLookup{1, 0, nodes_[number ^ 1].key});
