@@ -7,10 +7,11 @@
 #include <cstring>
 
 #include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/network_hash.h"
 
 namespace warp::map {
 
-// An IPv4 /24 or an IPv6 /48. Whoever can have one address in it can have many. A /44 is had for little, and has 4,096
+// An IPv4 /24 or an IPv6 /48, as all of WARP counts networks (network_hash.h). Whoever can have one address in it can have many. A /44 is had for little, and has 4,096
 // networks of /56: somebody who spreads over these would have less in each than an honest /24 of a large NAT.
 using Network = uint64_t;
 
@@ -34,7 +35,7 @@ inline bool SameSite(const wire::IpAddress& a, const wire::IpAddress& b) {
 inline Network NetworkOf(const wire::IpAddress& address) {
   // The two families do not meet, because 48 bits of an IPv6 address leave the first byte of the number zero.
   const size_t first = address.is_v4() ? 12 : 0;
-  const size_t size = address.is_v4() ? 3 : 6;
+  const size_t size = address.is_v4() ? wire::kNetworkSizeV4 - first : wire::kNetworkSizeV6;
   Network network = address.is_v4() ? 1 : 0;
   for (size_t i = 0; i < 7; ++i) {
     network = network << 8 | (i < size ? address.bytes()[first + i] : 0);

@@ -1,5 +1,6 @@
-// Tells the networks apart that datagrams come from: an IPv4 /24, an IPv6 /56. Whoever has one address there mostly has
-// them all, so that what senders share is divided between networks, not between addresses.
+// Tells the networks apart that datagrams come from: an IPv4 /24, an IPv6 /48. Whoever has one address there mostly has
+// them all, so that what senders share is divided between networks, not between addresses. A /48 is what anybody gets
+// for one tunnel of a broker; of narrower networks, such as a /56, he would have 256.
 //
 // The hash is keyed (SipHash), so that nobody can choose whose bucket to share.
 #ifndef WARP_DATAPLANE_WIRE_NETWORK_HASH_H_
@@ -16,6 +17,10 @@
 
 namespace warp::wire {
 
+// Bytes of an address that name its network, the first 12 of which an IPv4 address has for being mapped.
+inline constexpr size_t kNetworkSizeV6 = 6;
+inline constexpr size_t kNetworkSizeV4 = 12 + 3;
+
 class NetworkHash {
  public:
   // Draws a key. libsodium was initialised.
@@ -30,9 +35,6 @@ class NetworkHash {
   }
 
  private:
-  static constexpr size_t kNetworkSizeV6 = 7;       // bytes of the address: a /56
-  static constexpr size_t kNetworkSizeV4 = 12 + 3;  // of the IPv4-mapped address: a /24
-
   std::array<uint8_t, crypto_shorthash_KEYBYTES> key_;
 };
 
