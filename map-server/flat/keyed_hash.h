@@ -7,8 +7,11 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
+
+#include "absl/container/flat_hash_map.h"
 
 namespace warp::map {
 
@@ -28,6 +31,15 @@ class KeyedHash {
  private:
   std::array<uint8_t, crypto_shorthash_KEYBYTES> key_;
 };
+
+// The same as the hash of a table of Abseil's: each table draws a key of its own.
+template <typename Key>
+struct KeyedHasher {
+  size_t operator()(const Key& key) const { return keyed.Of(key); }
+  KeyedHash keyed;
+};
+template <typename Key, typename Value>
+using KeyedMap = absl::flat_hash_map<Key, Value, KeyedHasher<Key>>;
 
 }  // namespace warp::map
 

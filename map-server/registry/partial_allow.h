@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "control/protocol/map/map_message.h"
 #include "dataplane/wire/time.h"
+#include "map-server/flat/keyed_hash.h"
 #include "map-server/network.h"
 #include "map-server/record.h"
 
@@ -58,7 +58,7 @@ class PartialAllow {
     std::vector<KeyId> ids;   // as many as the first part said; zeros where not arrived
     std::vector<bool> parts;  // which have arrived
   };
-  using Lists = absl::flat_hash_map<KeyId, List>;
+  using Lists = KeyedMap<KeyId, List>;
   // Of a network, the oldest first.
   using Begun = std::set<std::pair<Instant, KeyId>>;
 
@@ -72,7 +72,7 @@ class PartialAllow {
   Begun begun_;  // one for each list
   // The same of each network, and the networks by how many they have; of those that have as many, the one whose oldest
   // is the oldest comes last.
-  absl::flat_hash_map<Network, Begun> by_network_;
+  KeyedMap<Network, Begun> by_network_;
   std::set<std::tuple<size_t, Duration, Network>> networks_;
 };
 

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <map>
 
-#include "absl/container/flat_hash_map.h"
 #include "control/protocol/map/key_id.h"
+#include "map-server/flat/keyed_hash.h"
 
 namespace warp::map {
 
@@ -28,7 +28,7 @@ class Versions {
   // Random, so that another life of the map has other versions; MissAll makes it another one.
   uint64_t first_;
   uint64_t misses_ = 0;
-  absl::flat_hash_map<protocol::KeyId, uint64_t> missed_;  // the number of the last miss
+  KeyedMap<protocol::KeyId, uint64_t> missed_;  // the number of the last miss
   std::map<uint64_t, protocol::KeyId> by_number_;
 };
 
