@@ -40,6 +40,8 @@ class Browser:
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        # No window manager gives the page the focus, and keys go where the focus is.
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def close(self):
         os.close(self.to)
