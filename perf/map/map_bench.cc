@@ -6,10 +6,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <string>
 
 #include "perf/map/map_process.h"
 #include "perf/map/node_crowd.h"
+#include "perf/map/redis_process.h"
 
 namespace warp::perf {
 namespace {
@@ -29,7 +31,7 @@ std::string Load() {
 // What happened in the wall's time and in the map's CPU time.
 class Phase {
  public:
-  explicit Phase(const MapProcess& map) : map_(map) {}
+  Phase(const MapProcess& map, const RedisProcess* redis) : map_(map), redis_(redis) {}
   void Report(const char* what, size_t count) const {
     const double wall = Seconds(Clock::now() - start_);
     const double cpu = map_.CpuSeconds() - cpu_;
@@ -38,13 +40,19 @@ class Phase {
         "%9.0f a second of a core; load %s\n",
         what, count, wall, static_cast<double>(count) / wall, cpu,
         1e6 * cpu / static_cast<double>(count), static_cast<double>(count) / cpu, Load().c_str());
+    if (redis_ != nullptr) {
+      std::printf("           of redis's CPU: %6.1f us each\n",
+                  1e6 * (redis_->CpuSeconds() - redis_cpu_) / static_cast<double>(count));
+    }
     std::fflush(stdout);
   }
 
  private:
   const MapProcess& map_;
+  const RedisProcess* const redis_;
   const Clock::time_point start_ = Clock::now();
   const double cpu_ = map_.CpuSeconds();
+  const double redis_cpu_ = redis_ == nullptr ? 0 : redis_->CpuSeconds();
 };
 
 void ReportLookups(std::vector<Clock::duration> times) {
@@ -57,12 +65,14 @@ void ReportLookups(std::vector<Clock::duration> times) {
 
 int Main(int argc, char** argv) {
   std::string program;
+  std::string redis_program;
   size_t nodes = 100'000;
   int seconds = 10;
   size_t under_way = 256;
   NodeCrowd::Load load{.refreshes = 30'000, .sessions = 1'000, .lookups = 500};
   CLI::App app;
   app.add_option("--program", program, "the warp-map to measure")->required();
+  app.add_option("--redis", redis_program, "a redis-server that shall have what is registered");
   app.add_option("--nodes", nodes, "how many nodes, at most 4,000,000")
       ->check(CLI::Range(8, 4'000'000));
   app.add_option("--seconds", seconds, "how long each measurement goes on");
@@ -75,24 +85,32 @@ int Main(int argc, char** argv) {
 
   const auto newcomers = static_cast<size_t>(load.sessions * seconds);
   // Where a map is full, each newcomer costs another node its place, or is refused: that is another measurement.
-  MapProcess map(program, nodes + newcomers + kSpare);
+  std::unique_ptr<RedisProcess> redis;
+  if (!redis_program.empty()) redis = std::make_unique<RedisProcess>(redis_program);
+  const size_t empty_redis = redis == nullptr ? 0 : redis->Memory();
+  MapProcess map(program, nodes + newcomers + kSpare, redis == nullptr ? 0 : redis->port());
   const size_t empty = map.Resident();
   NodeCrowd crowd(map.key(), map.endpoint(), nodes + newcomers);
   std::printf("resident   %zu MiB empty\n", empty >> 20);
   for (size_t step = std::min(kFirstStep, nodes);; step = std::min(4 * step, nodes)) {
-    const Phase registering(map);
+    const Phase registering(map, redis.get());
     const size_t before = crowd.registered();
     crowd.Register(step, std::min<size_t>(under_way, 400));
     registering.Report("sessions", crowd.registered() - before);
     std::printf("resident   %zu MiB with %zu nodes, %zu bytes for each\n", map.Resident() >> 20,
                 crowd.registered(), (map.Resident() - empty) / crowd.registered());
+    if (redis != nullptr) {
+      const size_t bytes = redis->Memory();
+      std::printf("redis      %zu MiB with them, %zu bytes for each\n", bytes >> 20,
+                  (bytes - empty_redis) / crowd.registered());
+    }
     if (step == nodes) break;
   }
 
-  const Phase refreshing(map);
+  const Phase refreshing(map, redis.get());
   refreshing.Report("refreshes", crowd.Refresh(std::chrono::seconds(seconds), under_way));
   crowd.Prepare(newcomers);
-  const Phase everything(map);
+  const Phase everything(map, redis.get());
   const NodeCrowd::Load answered = crowd.Offer(std::chrono::seconds(seconds), load);
   std::printf("together   %.0f refreshes, %.0f new sessions, %.0f look-ups a second\n",
               answered.refreshes, answered.sessions, answered.lookups);

@@ -2,34 +2,22 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "perf/map/process.h"
 
 namespace warp::perf {
-namespace {
 
-[[noreturn]] void Fail(const std::string& what) {
-  std::fprintf(stderr, "map_bench: %s\n", what.c_str());
-  std::exit(1);
-}
-
-}  // namespace
-
-MapProcess::MapProcess(const std::string& program, size_t max_registrations) {
+MapProcess::MapProcess(const std::string& program, size_t max_registrations, uint16_t redis) {
   std::string name = std::filesystem::temp_directory_path() / "warp-map-bench-XXXXXX";
   if (mkdtemp(name.data()) == nullptr) Fail("cannot make a directory");
   directory_ = name;
@@ -39,24 +27,13 @@ MapProcess::MapProcess(const std::string& program, size_t max_registrations) {
   chmod((directory_ + "/map.key").c_str(), 0600);
   std::ofstream(directory_ + "/map.yaml") << absl::StrCat(
       "private_key_file: ", directory_, "/map.key\n", "control_socket: ", directory_,
-      "/map.sock\nlifetime: 1h\n", "max_registrations: ", max_registrations, "\n");
+      "/map.sock\nlifetime: 1h\n", "max_registrations: ", max_registrations, "\n",
+      redis == 0 ? "" : absl::StrCat("store: {redis: [\"127.0.0.1:", redis, "\"]}\n"));
 
   const std::string config = directory_ + "/map.yaml";
-  std::vector<std::string> arguments{program, "--config", config, "--listen", "127.0.0.1:0"};
-  std::vector<char*> raw;
-  for (std::string& argument : arguments) raw.push_back(argument.data());
-  raw.push_back(nullptr);
   int out[2];
   if (pipe2(out, O_CLOEXEC) != 0) Fail("cannot make a pipe");
-  const pid_t parent = getpid();
-  pid_ = fork();
-  if (pid_ < 0) Fail("cannot start " + program);
-  if (pid_ == 0) {
-    // However this process ends, the map ends with it.
-    const bool bound = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
-    if (bound && dup2(out[1], STDOUT_FILENO) >= 0) execv(program.c_str(), raw.data());
-    _exit(127);
-  }
+  pid_ = Start({program, "--config", config, "--listen", "127.0.0.1:0"}, out[1]);
   close(out[1]);
   std::string text;
   char c;
@@ -84,12 +61,6 @@ size_t MapProcess::Resident() const {
   return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
-double MapProcess::CpuSeconds() const {
-  clockid_t clock;
-  timespec time{};
-  if (clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &time) != 0)
-    Fail("the map is gone");
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
+double MapProcess::CpuSeconds() const { return perf::CpuSeconds(pid_); }
 
 }  // namespace warp::perf
