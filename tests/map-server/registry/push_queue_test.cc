@@ -1,5 +1,5 @@
-// The queue of pushes against a model that is slow and plain: whatever comes in whatever order, each push is sent at its
-// times, the bounds hold, and networks take turns.
+// The queue of pushes against a model that is slow and plain: whatever comes in whatever order, each push is sent at
+// its times, the bounds hold, and networks take turns.
 #include "map-server/registry/push_queue.h"
 
 #include <gtest/gtest.h>
