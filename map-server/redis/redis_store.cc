@@ -263,7 +263,7 @@ void RedisStore::Withdraw(Instant now, const KeyId& id, uint16_t port, Order ord
 }
 
 bool RedisStore::WithdrawShared(Instant now, const wire::PublicKey& key, uint16_t port,
-                                const Order& order) {
+                                const Order& order, Lists lists) {
   const KeyId id = KeyId::Of(key);
   const RecordName name = codec_.NameOf(id);
   const std::string field = RegistrationField(port, false);
@@ -271,8 +271,26 @@ bool RedisStore::WithdrawShared(Instant now, const wire::PublicKey& key, uint16_
       port == protocol::kMapAllPorts ? "" : absl::string_view(field).substr(1, 2);
   return Run(now, Script::kWithdraw, name,
              {Text(name), map_, absl::StrCat(ChangeFeed::kMostKept), which, EncodeOrder(order),
-              codec_.SealWithdrawn(key, order)},
+              codec_.SealWithdrawn(key, order), lists == Lists::kEnd ? "1" : ""},
              [this, id](Instant at, Reply* reply) { Taken(at, Script::kWithdraw, id, reply); });
+}
+
+// Wherever the node registered. A list that ends in redis is written again with the next register, by a map at which it
+// stands still.
+void RedisStore::Forget(const KeyId& id) {
+  Get(id, [this, id](Instant now, const Record* record) {
+    if (record == nullptr) return;
+    const wire::PublicKey key = record->key();
+    Order last;
+    record->ForEach([&](const StoredRegistration& r) { last = std::max(last, r.order); });
+    if (++last.number == 0) ++last.epoch;  // the node may have chosen the highest number
+    here_.Withdraw(now, id, protocol::kMapAllPorts, last);
+    here_.PutAllow(id, {}, {}, [](Instant, bool) {});
+    lists_.erase(id);
+    const bool asked = WithdrawShared(now, key, protocol::kMapAllPorts, last, Lists::kEnd);
+    if (!asked && here_.Show(id, [](const Record&) {})) SetUnsaved(id);
+    CompleteHere();
+  });
 }
 
 void RedisStore::PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,

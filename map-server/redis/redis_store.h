@@ -50,6 +50,7 @@ class RedisStore : public Store {
   void Withdraw(Instant now, const KeyId& id, uint16_t port, Order order) override;
   void PutAllow(const KeyId& id, const AllowDigest& digest, std::vector<KeyId> ids,
                 AllowDone done) override;
+  void Forget(const KeyId& id) override;
   void Expire(Instant now) override;
   Instant NextTimeout() const override;
   uint64_t registrations() const override { return here_.registrations(); }
@@ -94,7 +95,10 @@ class RedisStore : public Store {
   void AnswerPutHere(Instant now, const KeyId& id, const PutDone& done) const;
   void AnswerPutsHere(Instant now);
   void AnswerHere(Instant now, const KeyId& id, const Found& found);
-  bool WithdrawShared(Instant now, const wire::PublicKey& key, uint16_t port, const Order& order);
+  // `lists`: what becomes of the allow list in redis.
+  enum class Lists : uint8_t { kStay, kEnd };
+  bool WithdrawShared(Instant now, const wire::PublicKey& key, uint16_t port, const Order& order,
+                      Lists lists = Lists::kStay);
   // Whether redis has taken a write. Otherwise the record is unsaved.
   bool Taken(Instant now, Script script, const KeyId& id, const Reply* reply);
   void SetUnsaved(const KeyId& id);

@@ -78,6 +78,7 @@ for i = 1, #all, 2 do
     redis.call('HSET', KEYS[1], field, order .. string.sub(value, 17, 24) .. body)
   end
 end
+if ARGV[7] == '1' then withdrawn = withdrawn + redis.call('HDEL', KEYS[1], 'a') end
 if withdrawn > 0 then tell() end
 return withdrawn
 )lua";

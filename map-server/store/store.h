@@ -61,15 +61,7 @@ class Store {
 
   // Ends all registrations of a key at once, and its allow list: as if it had never registered. A store that cannot
   // forget them withdraws them, by an order above theirs.
-  virtual void Forget(const KeyId& id) {
-    Get(id, [this, id](Instant now, const Record* record) {
-      if (record == nullptr) return;
-      Order last;
-      record->ForEach([&](const StoredRegistration& r) { last = std::max(last, r.order); });
-      if (++last.number == 0) ++last.epoch;  // the node may have chosen the highest number
-      Withdraw(now, id, protocol::kMapAllPorts, last);
-    });
-  }
+  virtual void Forget(const KeyId& id) = 0;
 
   // What this process itself keeps of records, so that an operator can look through them: Show says whether there is
   // one of `id`, and shows it. Each has a number below `shown_end`; ShowAt says the same of a number. A store whose

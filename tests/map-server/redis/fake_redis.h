@@ -207,6 +207,7 @@ class FakeRedis {
         value = absl::StrCat(c[9], value.substr(16, 8), c[10]);
         ++withdrawn;
       }
+      if (c[11] == "1") withdrawn += static_cast<int64_t>(record.erase("a"));
       if (withdrawn > 0) tell();
       return Number(withdrawn);
     }

@@ -316,6 +316,30 @@ TEST_F(RedisStoreTest, ANodeOfTheHighestNumberIsForgottenLikeAnyOther) {
   EXPECT_EQ(Find(1, alice_.id), "withdrawn");
 }
 
+// Whichever map is told to forget a node: nobody is allowed by what it said before.
+TEST_F(RedisStoreTest, ANodeThatIsForgottenAllowsNobodyAtAnyMap) {
+  for (const size_t at : {0u, 1u}) {
+    Register(0, alice_, {1 + at, 1}, "192.0.2.1:5");
+    Allow(0, alice_, {bob_.id});
+    map(at).Forget(alice_.id);
+    Run(100ms);
+    for (const size_t asked : {0u, 1u}) {
+      bool allows = true;
+      map(asked).Get(alice_.id,
+                     [&](Instant, const Record* record) { allows = record->Allows(bob_.id); });
+      Run(50ms);
+      EXPECT_FALSE(allows) << "forgotten at " << at << ", asked at " << asked;
+    }
+    // It may come back at once, and a map at which its list stands still writes it anew.
+    Register(0, alice_, {5 + at, 1}, "192.0.2.1:5");
+    EXPECT_TRUE(Allow(0, alice_, {bob_.id}));
+    bool allows = false;
+    map(1).Get(alice_.id, [&](Instant, const Record* record) { allows = record->Allows(bob_.id); });
+    Run(50ms);
+    EXPECT_TRUE(allows);
+  }
+}
+
 // One entry that no map can read, put there by whoever may write.
 TEST_F(RedisStoreTest, AnEntryThatIsTooLargeIsPassedOver) {
   const std::string large(2 << 20, 'x');
