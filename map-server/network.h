@@ -11,8 +11,9 @@
 
 namespace warp::map {
 
-// An IPv4 /24 or an IPv6 /48, as all of WARP counts networks (network_hash.h). Whoever can have one address in it can have many. A /44 is had for little, and has 4,096
-// networks of /56: somebody who spreads over these would have less in each than an honest /24 of a large NAT.
+// An IPv4 /24 or an IPv6 /48, as all of WARP counts networks (network_hash.h). Whoever can have one address in it can
+// have many. A /44 is had for little, and has 4,096 networks of /56: somebody who spreads over these would have less in
+// each than an honest /24 of a large NAT.
 using Network = uint64_t;
 
 // Whether the address means something in a private network alone (RFC 1918, RFC 6598, RFC 4193, link-local).
