@@ -78,8 +78,9 @@ class Server {
   void BeginReload();
   absl::Status OpenStreams();
   void Receive(size_t listener);
-  Streams::Taken TakeFromStream(Instant now, const wire::Arrival& arrival, uint16_t udp_port,
-                                wire::MutableBytes datagram);
+  // As Streams::Take.
+  const wire::PublicKey* TakeFromStream(Instant now, const wire::Arrival& arrival,
+                                        uint16_t udp_port, wire::MutableBytes datagram);
   void HandleTimers();
   // Null where there is none of this number, or none any more.
   UdpSocket* SocketOf(size_t number) {

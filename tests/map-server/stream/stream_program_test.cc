@@ -312,7 +312,7 @@ TEST_F(StreamProgramTest, AThousandConnectionsTakeTheirShareAlone) {
     connect(fd.get(), address.get(), address.size());
     crowd.push_back(std::move(fd));
   }
-  ASSERT_TRUE(Until([&] { return Streams()["refused"]["source"].get<uint64_t>() > 0; }));
+  ASSERT_TRUE(Until([&] { return Streams()["refused"]["evicted"].get<uint64_t>() > 0; }));
   EXPECT_LE(Streams()["open"].get<uint64_t>(), kMaxStreamsOfSource);
   ExpectServes();
 }
