@@ -154,6 +154,36 @@ TEST(Relay, IsAskedForAnewAtAMapThatWasRestarted) {
   world.RunUntil([&] { return world.OverRelay(alice, bob); }, 10s);
 }
 
+// Nothing gets out by the node's port any more, while what is sent to it still arrives; so the session with the map
+// lives, and a port that is new, as one in a connection, registers in it.
+TEST(Relay, IsAskedForAtOnceByAPortThatIsNew) {
+  RelayWorld world;
+  const int alice = world.AddNode(1, Nat::kSymmetric);
+  const int bob = world.AddNode(1, Nat::kSymmetric);
+  world.MakeFriends(alice, bob);
+  world.RunUntil([&] { return world.OverRelay(alice, bob); }, 5s);
+  world.Run(5s);
+  const wire::IpAddress dead = wire::IpAddress::V4({192, 0, static_cast<uint8_t>(bob), 0});
+  world.lost = [&](const RelayWorld::Datagram& datagram) {
+    return datagram.node == bob && datagram.from.address == dead;
+  };
+  world.Run(1s);
+  world.node(bob).SetPort(
+      world.now, 1,
+      {.up = true, .addresses = {wire::IpAddress::V4({10, static_cast<uint8_t>(bob), 1, 1})}});
+  const auto active_by_it = [&] {
+    const protocol::PeerStatus peer = world.Peer(bob, alice);
+    return std::any_of(peer.paths.begin(), peer.paths.end(), [](const auto& path) {
+      return path.port == 1 && path.carries && path.state == protocol::PathState::kActive;
+    });
+  };
+  world.RunUntil(active_by_it, 5s);
+  // It is asked for once, and not with each refresh.
+  const uint64_t requests = world.relay().requests;
+  world.Run(20s);
+  EXPECT_LE(world.relay().requests, requests + 2);
+}
+
 // --- Who may. ---
 
 TEST(Relay, IsForThoseWhoAllowEachOther) {
