@@ -52,7 +52,8 @@ class Carrier {
     // those of the connection that the port had no room for.
     uint64_t astray = 0;
     uint64_t unread = 0;
-    uint64_t bytes = 0;  // of IP packets, both ways, of all connections and attempts: what the interface has carried
+    uint64_t bytes =
+        0;  // of IP packets, both ways, of all connections and attempts: what the interface has carried
   };
   struct Options {
     std::string interface;                                  // that all connections leave by

@@ -19,8 +19,8 @@ constexpr auto kEnd = std::chrono::milliseconds(500);
 
 // Whether a port that was made beside `before` is that beside `now` as well. Else it is made anew, after a reload.
 bool SameTerms(const config::PortConfig& before, const config::PortConfig& now) {
-  return cap::TermsAsConfigured(before) == cap::TermsAsConfigured(now) &&
-         before.mtu == now.mtu && before.kernel_side() == now.kernel_side();
+  return cap::TermsAsConfigured(before) == cap::TermsAsConfigured(now) && before.mtu == now.mtu &&
+         before.kernel_side() == now.kernel_side();
 }
 
 bool TakesCarrier(const config::PortConfig& port) {

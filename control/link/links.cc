@@ -96,7 +96,8 @@ std::optional<wire::Nat64Prefix> Links::Nat64Of(wire::PortId id) const {
 
 void Links::TermsChanged(const config::PortConfig& config) {
   for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
-    if (config::PayerOf(port->config) == config.name && port->id.has_value()) TellPort(*port->id, *port);
+    if (config::PayerOf(port->config) == config.name && port->id.has_value())
+      TellPort(*port->id, *port);
   }
 }
 

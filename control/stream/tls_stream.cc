@@ -41,10 +41,7 @@ const char* FaultText(wire::StreamFault fault) {
 
 TlsStream::TlsStream(const TlsContext& context, os::UniqueFd fd, size_t queue,
                      const std::string& name)
-    : fd_(std::move(fd)),
-      bio_(fd_.get()),
-      ssl_(SSL_new(context.get()), SSL_free),
-      queue_(queue) {
+    : fd_(std::move(fd)), bio_(fd_.get()), ssl_(SSL_new(context.get()), SSL_free), queue_(queue) {
   BIO* const bio = ssl_ == nullptr ? nullptr : bio_.Make();
   if (bio == nullptr) {
     Finish(End::kTls, "there is no memory for TLS");
@@ -94,8 +91,7 @@ bool TlsStream::Receive(size_t most, Take take) {
     const int size = SSL_read(ssl_.get(), room.data(), static_cast<int>(room.size()));
     if (messages_ > kMostMessages)
       return Finish(End::kTls, "it changes its keys all the time"), false;
-    if (size <= 0)
-      return Fail(size, reader_->within_frame()), end_ == End::kNone && bio_.refused();
+    if (size <= 0) return Fail(size, reader_->within_frame()), end_ == End::kNone && bio_.refused();
     reader_->Add(static_cast<size_t>(size));
   }
 }

@@ -9,14 +9,44 @@
 
 namespace warp::map {
 
+namespace {
+
+absl::StatusOr<std::unique_ptr<stream::TlsContext>> ContextOf(const config::StreamConfig& config) {
+  absl::StatusOr<std::unique_ptr<stream::TlsContext>> tls =
+      stream::TlsContext::Server(config.certificate, config.key);
+  if (tls.ok()) return tls;
+  return absl::Status(tls.status().code(), absl::StrCat("stream: ", tls.status().message()));
+}
+
+}  // namespace
+
+// Whatever else of it changes needs a restart.
+absl::Status Server::Certify(const config::MapConfig& config, const config::MapConfig& before) {
+  if (streams_ == nullptr || !config.stream.has_value() || !before.stream.has_value())
+    return absl::OkStatus();
+  if (config.stream->certificate == before.stream->certificate &&
+      config.stream->key == before.stream->key)
+    return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<stream::TlsContext>> tls = ContextOf(*config.stream);
+  if (!tls.ok()) return tls.status();
+  streams_->SetContext(**tls);
+  tls_ = *std::move(tls);
+  return absl::OkStatus();
+}
+
+absl::Status Server::CertifyAndListen(const config::MapConfig& config,
+                                      const config::MapConfig& before) {
+  if (absl::Status status = Certify(config, before); !status.ok()) return status;
+  absl::Status status = ListenAs(config, before, /*patient=*/false);
+  if (!status.ok()) (void)Certify(before, config);
+  return status;
+}
+
 absl::Status Server::OpenStreams() {
   const std::optional<config::StreamConfig>& config = target_.config().stream;
   if (!config.has_value()) return absl::OkStatus();
-  absl::StatusOr<std::unique_ptr<stream::TlsContext>> tls =
-      stream::TlsContext::Server(config->certificate, config->key);
-  if (!tls.ok()) {
-    return absl::Status(tls.status().code(), absl::StrCat("stream: ", tls.status().message()));
-  }
+  absl::StatusOr<std::unique_ptr<stream::TlsContext>> tls = ContextOf(*config);
+  if (!tls.ok()) return tls.status();
   tls_ = *std::move(tls);
   streams_ = std::make_unique<Streams>(
       *loop_, *tls_,

@@ -72,7 +72,7 @@ std::optional<Relay::Target> Handler::HandleRelayed(Instant now, uint16_t udp_po
       return std::nullopt;
     }
   }
-  return relay_.Forward(now, udp_port, arrival.from, datagram.size());
+  return relay_.Forward(now, udp_port, arrival, datagram.size());
 }
 
 void Handler::AnswerInitiations(Instant now, size_t most) {

@@ -69,8 +69,8 @@ std::optional<size_t> StreamBook::Room::Oldest(Network network) const {
 // --- They come. ---
 
 std::optional<size_t> StreamBook::OldestStrangerOf(const Slots& slots) const {
-  const auto stranger = std::find_if(slots.begin(), slots.end(),
-                                     [this](const auto& one) { return !slots_[one.second].proven; });
+  const auto stranger = std::find_if(
+      slots.begin(), slots.end(), [this](const auto& one) { return !slots_[one.second].proven; });
   if (stranger == slots.end()) return std::nullopt;
   return stranger->second;
 }

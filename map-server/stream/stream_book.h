@@ -5,8 +5,8 @@
 //   (free) ──────────────► unproven ───────────────► proven ──────────────────────────────► due
 //                             │ kStreamProof without one, or a newcomer needs its place: due
 //
-// What has proved nothing and what has are two rooms, so that nobody without a key takes the place of one who has it. In
-// each, networks (network.h) share: where it is full, the network that has most of it makes room, unless that of the
+// What has proved nothing and what has are two rooms, so that nobody without a key takes the place of one who has it.
+// In each, networks (network.h) share: where it is full, the network that has most of it makes room, unless that of the
 // newcomer would then have as many. And a key has as many as it may have registrations, so that a single one which is
 // lost or lent fills nothing.
 #ifndef WARP_MAP_SERVER_STREAM_STREAM_BOOK_H_

@@ -53,8 +53,8 @@ absl::StatusOr<os::UniqueFd> Open(const Endpoint& listen) {
   return os::ErrnoStatus(errno, "cannot listen on TCP ", listen.ToString());
 }
 
-// What the system holds for a connection is bounded like its queue here, and one that has vanished is not kept. One that
-// does not read is found out by Look before the system gives it up.
+// What the system holds for a connection is bounded like its queue here, and one that has vanished is not kept. One
+// that does not read is found out by Look before the system gives it up.
 void Prepare(int fd) {
   Set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   Set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 45'000);
@@ -79,7 +79,7 @@ struct Streams::Connection {
       : slot(number),
         from(peer),
         to(local),
-        tls(streams.tls_, std::move(socket), kStreamQueue),
+        tls(*streams.tls_, std::move(socket), kStreamQueue),
         more(streams.loop_, [&streams, number] { streams.Work(number); }),
         watch(streams.loop_, tls.fd(), POLLIN | POLLOUT, [&streams, number](uint32_t) {
           if (!streams.connections_[number]->more.scheduled()) streams.Work(number);
@@ -103,7 +103,7 @@ struct Streams::Connection {
 Streams::Streams(control::Loop& loop, const stream::TlsContext& tls, Take take,
                  const StreamBook::Limits& limits, wire::Duration look)
     : loop_(loop),
-      tls_(tls),
+      tls_(&tls),
       take_(std::move(take)),
       look_every_(look),
       book_(limits),

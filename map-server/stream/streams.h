@@ -34,8 +34,8 @@ namespace warp::map {
 
 class Streams {
  public:
-  // `udp_port` is the map's own, as the node says. The datagram is opened in place. Returns the key whose session it was
-  // a message of, until the next call; null: it was a handshake, or nothing of worth.
+  // `udp_port` is the map's own, as the node says. The datagram is opened in place. Returns the key whose session it
+  // was a message of, until the next call; null: it was a handshake, or nothing of worth.
   using Take =
       std::function<const wire::PublicKey*(wire::Instant now, const wire::Arrival& arrival,
                                            uint16_t udp_port, wire::MutableBytes datagram)>;
@@ -47,6 +47,8 @@ class Streams {
 
   // An error is one sentence that names the address, and leaves everything as it was.
   absl::Status Listen(const std::vector<wire::Endpoint>& endpoints);
+  // Connections that come have this certificate from now on; those that there are go on. It outlives this.
+  void SetContext(const stream::TlsContext& tls) { tls_ = &tls; }
   std::vector<wire::Endpoint> listening() const;
 
   // From the UDP port of the map's that `id` stands for. False: there is no such connection any more, or no room in its
@@ -84,15 +86,15 @@ class Streams {
   void ShakeHands();
   void Receive(Connection& connection);
   void End(size_t slot, Ended why);
-  // Closes one of which nobody counts the end, or that is counted elsewhere. `rude`: what the system still has for it is
-  // thrown away, so that a stranger's connections leave nothing behind.
+  // Closes one of which the end is counted. `rude`: what the system still has for it is thrown away, so that a
+  // stranger's connections leave nothing behind.
   void Close(size_t slot, bool rude);
   void EndIfOver(size_t slot);
   void Look();
   void SetTimer();
 
   control::Loop& loop_;
-  const stream::TlsContext& tls_;
+  const stream::TlsContext* tls_;
   const Take take_;
   const wire::Duration look_every_;
   StreamBook book_;
@@ -103,7 +105,7 @@ class Streams {
   std::array<uint64_t, kEndedWords.size()> ended_{};
   control::Task shake_hands_;
   control::Timer shake_later_;  // where the rate allows none yet
-  control::Timer resume_;  // to accept again
+  control::Timer resume_;       // to accept again
   control::Timer due_;
   control::Timer look_;  // whether those that are sent to read
 };

@@ -260,6 +260,36 @@ TEST_F(CarrierTest, WhatIsNoTlsIsGivenUp) {
   })) << carrier_->TakeStatus().reason;
 }
 
+// What the interface carries is counted with TCP's headers, over all connections, and never taken back.
+TEST_F(CarrierTest, CountsWhatItsConnectionsCost) {
+  Connect();
+  const auto send = [&](size_t count) {
+    server_.heard().clear();
+    for (size_t i = 0; i < count; ++i) {
+      ASSERT_TRUE(Until([&] { return PortSends(MapPort(), std::vector<uint8_t>(1400, 1)); }));
+      server_.Turn();
+    }
+    ASSERT_TRUE(Until([&] {
+      server_.Turn();
+      return server_.heard().size() == count;
+    }));
+  };
+  const auto bytes = [&] {
+    carrier_->Aim({{server_.at(), "map.example"}});  // as the owner does each second
+    return carrier_->TakeStatus().bytes;
+  };
+  send(100);
+  ASSERT_TRUE(Until([&] { return bytes() > 140'000; }));
+  EXPECT_LT(bytes(), 190'000u);
+  server_.Cut();
+  ASSERT_TRUE(server_.Welcome());
+  ASSERT_TRUE(Until([&] { return carrier_->TakeStatus().connections == 2; }));
+  EXPECT_GT(bytes(), 140'000u);
+  send(100);
+  ASSERT_TRUE(Until([&] { return bytes() > 280'000; }));
+  EXPECT_LT(bytes(), 380'000u);
+}
+
 class SilentCarrierTest : public CarrierTest {
  protected:
   SilentCarrierTest() { silence_ = std::chrono::milliseconds(300); }

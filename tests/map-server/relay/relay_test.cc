@@ -360,6 +360,34 @@ TEST(ChannelTable, AnAddressIsThatOfWhoBoundItLast) {
   EXPECT_EQ(table.FindBound(20000, at), std::nullopt);
 }
 
+// Behind one NAT, a port of TCP and the same one of UDP are two nodes'. One in a connection neither takes the other's
+// place, nor sends in its name.
+TEST(ChannelTable, AConnectionIsElsewhereThanUdpOfTheSameNumber) {
+  ChannelTable table;
+  table.SetPorts(20000, 1);
+  const auto end = [](uint8_t number) {
+    std::array<uint8_t, 16> id{};
+    id[0] = number;
+    return ChannelEnd{.node = KeyId::FromBytes(id)};
+  };
+  const uint32_t udp = table.Make(end(1), end(2), 7, wire::Instant{1000s})->id;
+  const uint32_t tcp = table.Make(end(3), end(4), 7, wire::Instant{1000s})->id;
+  const Endpoint at = *Endpoint::Parse("192.0.2.1:5000");
+  table.Bind(*table.Find(udp), 0, at, 0);
+  EXPECT_EQ(table.FindBound(20000, at, /*stream=*/true), std::nullopt);
+  table.Bind(*table.Find(tcp), 0, at, kFirstStreamId + 8);
+  EXPECT_TRUE(table.Find(udp)->ends[0].bound());
+  EXPECT_EQ(table.FindBound(20000, at)->first->id, udp);
+  EXPECT_EQ(table.FindBound(20000, at, /*stream=*/true)->first->id, tcp);
+  table.End(udp);
+  EXPECT_EQ(table.FindBound(20000, at), std::nullopt);
+  EXPECT_EQ(table.FindBound(20000, at, /*stream=*/true)->first->id, tcp);
+  // An end that moves from the connection to UDP is not in the connection any more.
+  table.Bind(*table.Find(tcp), 0, at, 0);
+  EXPECT_EQ(table.FindBound(20000, at, /*stream=*/true), std::nullopt);
+  EXPECT_EQ(table.FindBound(20000, at)->first->id, tcp);
+}
+
 // --- Attacks. ---
 
 // Somebody on the way holds back all binds of a node, and sends them as if they came from a victim.

@@ -34,9 +34,7 @@ class StreamBookTest : public ::testing::Test {
     std::memcpy(bytes.data(), &number, sizeof(number));
     return wire::PublicKey::FromBytes(bytes);
   }
-  std::string Address(int network, int host) {
-    return absl::StrCat("192.0.", network, ".", host);
-  }
+  std::string Address(int network, int host) { return absl::StrCat("192.0.", network, ".", host); }
   // Ends what is due, as the owner does.
   std::vector<size_t> Expire() {
     std::vector<size_t> ended;
@@ -89,7 +87,7 @@ TEST_F(StreamBookTest, WhoIsSilentForLongEndsAndWhoSpeaksStays) {
   EXPECT_EQ(book_.NextTimeout(), wire::kNever);
 }
 
-// Of those that have proved nothing, the oldest makes room: behind a NAT, a neighbour who says nothing keeps nobody out.
+// Of those that have proved nothing, the oldest makes room: behind a NAT, a silent neighbour keeps nobody out.
 TEST_F(StreamBookTest, OneAddressHasItsShare) {
   std::vector<size_t> slots;
   for (int i = 0; i < 3; ++i) slots.push_back(*Admit("192.0.2.1"));
