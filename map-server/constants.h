@@ -149,15 +149,21 @@ inline constexpr size_t kMaxListeners = 32;
 // --- Streams: TLS connections of nodes whose UDP is blocked. ---
 
 inline constexpr size_t kMaxStreams = 4096;
-// Of these, one IPv4 address and one IPv6 /64: a NAT may have an office behind it. What has opened no WARP message yet
-// has a share of its own, in which the oldest makes room for the newest.
+// Of these, one IPv4 address and one IPv6 /64: a NAT may have an office behind it. And one key, as it may have
+// registrations.
 inline constexpr size_t kMaxStreamsOfSource = 64;
+inline constexpr size_t kMaxStreamsOfKey = kMaxPortsPerKey;
+// Of these, those that have opened no WARP message yet.
 inline constexpr size_t kMaxUnprovenStreams = 512;
 // The time that one has for TLS and for its first WARP message, and until the next one.
 inline constexpr std::chrono::seconds kStreamProof{10};
 inline constexpr std::chrono::seconds kStreamIdle{120};
-// Connections that are taken. Each costs a signature and a key exchange, 0.3 to 0.5 ms of OpenSSL, so these take a
-// tenth of a core at most.
+// Connections that are taken from the system, which is 10 to 20 µs of it for each: only then is it known who comes.
+inline constexpr uint32_t kStreamAcceptBurst = 1000;
+inline constexpr uint32_t kStreamsAcceptedPerSecond = 4000;
+inline constexpr int kStreamsAcceptedPerTurn = 64;
+// Of these, handshakes. Each costs a signature and a key exchange, 0.3 to 0.5 ms of OpenSSL, so these take a tenth of a
+// core at most. Networks take turns.
 inline constexpr uint32_t kStreamBurst = 200;
 inline constexpr uint32_t kStreamsPerSecond = 250;
 inline constexpr int kStreamHandshakesPerTurn = 2;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "control/config/payer.h"
 #include "control/config/text/problems.h"
 #include "control/config/text/suggest.h"
 
@@ -166,7 +167,7 @@ void CapBook::NoteWritten(Instant now, const absl::Status& status) {
 // --- What is. ---
 
 PortTerms CapBook::TermsOf(const config::PortConfig& port) const {
-  const Cap* const cap = Find(port.name);
+  const Cap* const cap = Find(config::PayerOf(port));
   return cap == nullptr ? TermsAsConfigured(port) : cap->terms();
 }
 

@@ -7,6 +7,9 @@
 //     ▲                      ▲  tried again, with back-off and jitter  │
 //     └── Aim(nothing) ──────┴───────── the connection is lost ────────┘
 //
+// A connection proves nothing: a box in the network may have it, behind which is no map. So one through which nothing
+// comes back is lost as well, and the next target has its turn.
+//
 // A connection that is behind takes nothing: then the port's socket fills, and the port refuses. So it adds no queue to
 // TCP's own, of which it keeps what is not sent yet small.
 #ifndef WARP_CONTROL_CARRIER_CARRIER_H_
@@ -49,12 +52,16 @@ class Carrier {
     // those of the connection that the port had no room for.
     uint64_t astray = 0;
     uint64_t unread = 0;
+    uint64_t bytes =
+        0;  // of IP packets, both ways, of all connections and attempts: what the interface has carried
   };
   struct Options {
     std::string interface;                                  // that all connections leave by
     wire::Duration retry = std::chrono::milliseconds(250);  // doubled up to ...
     wire::Duration retry_max = std::chrono::seconds(15);
     wire::Duration patience = std::chrono::seconds(8);  // with one attempt
+    // With a connection through which nothing comes back. Maps answer something every ten seconds.
+    wire::Duration silence = std::chrono::seconds(20);
   };
 
   // `socket` is the carrier's end (PortInfo::carrier_fd), or a copy of it. Unavailable where the process is out of

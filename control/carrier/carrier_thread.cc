@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "control/carrier/tcp_volume.h"
 #include "dataplane/os/boot_clock.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_address.h"
@@ -35,6 +36,8 @@ constexpr size_t kDatagrams = 64;
 constexpr int kUserTimeoutMs = 10'000, kKeepIdle = 10, kKeepInterval = 3, kKeepCount = 3;
 // One that has lasted for so long was no failure, so the next attempt comes soon.
 constexpr Duration kLasted = std::chrono::seconds(10);
+// Between two looks at what a connection has cost, while there is much to do.
+constexpr Duration kMeasure = std::chrono::milliseconds(100);
 
 bool Set(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
@@ -66,6 +69,7 @@ void CarrierThread::Run() {
     if (connecting_.get() >= 0 || (stream_ != nullptr && !open_)) {
       if (now > deadline_) Lose(now, "it did not answer in time");
     }
+    if (is_silent(now)) Lose(now, "nothing came back through the connection");
     Sleep(now);
     Work(os::Now());
   }
@@ -90,6 +94,10 @@ bool CarrierThread::TakeOrders() {
     Drop();
     next_ = {};
     retries_ = 0;
+  }
+  if (const Instant now = os::Now(); now - measured_ >= kMeasure) {
+    measured_ = now;
+    status_.bytes = past_bytes_ + Volume();
   }
   Carrier::Status status = status_;
   if (targets_.empty()) status.state = Carrier::State::kIdle;
@@ -139,16 +147,25 @@ void CarrierThread::Dial(Instant now) {
   Change(Carrier::State::kConnecting, status_.reason);
 }
 
+uint64_t CarrierThread::Volume() const {
+  const int fd = stream_ != nullptr ? stream_->fd() : connecting_.get();
+  return fd < 0 ? 0 : TcpVolume(fd, !target_.tcp.address.is_v4());
+}
+
 void CarrierThread::Drop() {
+  past_bytes_ += Volume();
+  status_.bytes = past_bytes_;
   connecting_.Close();
   stream_.reset();
   open_ = false;
+  heard_ = false;
+  unanswered_ = wire::kNever;
   status_.local = {};
   status_.state = Carrier::State::kWaiting;
 }
 
 void CarrierThread::Lose(Instant now, std::string reason) {
-  const bool lasted = open_ && now - opened_ > kLasted;
+  const bool lasted = open_ && heard_ && now - opened_ > kLasted;
   Drop();
   retries_ = lasted ? 0 : retries_ + 1;
   const Duration most = std::min<Duration>(options_.retry_max,
@@ -166,9 +183,11 @@ void CarrierThread::Sleep(Instant now) {
     fds[2] = {connecting_.get(), POLLOUT, 0};
     timeout = deadline_ - now;
   } else if (stream_ != nullptr) {
-    const bool write = open_ && stream_->waiting() > 0;
+    const bool write = open_ && stream_->wants_to_write();
     fds[2] = {stream_->fd(), static_cast<short>(POLLIN | (write ? POLLOUT : 0)), 0};
     if (!open_) timeout = deadline_ - now;
+    if (unanswered_ != wire::kNever)
+      timeout = std::min(timeout, unanswered_ + options_.silence - now);
     if (more_) timeout = {};
   } else if (!targets_.empty()) {
     timeout = next_ - now;
@@ -202,6 +221,8 @@ void CarrierThread::Establish(Instant now) {
 // The address is the map's own: it says which of its ports a datagram comes from, and nothing else.
 void CarrierThread::Receive(Instant now) {
   const auto take = [this](const wire::StreamFrame& frame) {
+    heard_ = true;
+    unanswered_ = wire::kNever;
     CarrierHeader header = CarrierHeader::Of(local_, {target_.tcp.address, frame.udp_port});
     std::array<iovec, 2> parts = {
         {{&header, sizeof(header)}, {frame.datagram.data(), frame.datagram.size()}}};
@@ -239,6 +260,7 @@ void CarrierThread::TakeFromPort() {
     const bool sent =
         to.address == target_.tcp.address && to.port != 0 && stream_->Send(to.port, datagram);
     if (!sent) ++status_.astray;
+    if (sent && unanswered_ == wire::kNever) unanswered_ = os::Now();
   }
 }
 
@@ -255,6 +277,10 @@ void CarrierThread::Flush(Instant now) {
 void CarrierThread::NotePortGone() {
   pollfd fd = {shared_->wake.get(), POLLIN, 0};
   poll(&fd, 1, 100);
+}
+
+bool CarrierThread::is_silent(Instant now) const {
+  return open_ && unanswered_ != wire::kNever && now - unanswered_ >= options_.silence;
 }
 
 bool CarrierThread::may_take() const { return !open_ || stream_->waiting() < kQueue / 2; }

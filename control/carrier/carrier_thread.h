@@ -53,9 +53,12 @@ class CarrierThread {
   void Change(Carrier::State state, std::string reason);
   void Dial(wire::Instant now);
   void Drop();
+  // What the connection that there is, or the attempt, has cost so far.
+  uint64_t Volume() const;
   void Lose(wire::Instant now, std::string reason);
 
   bool may_take() const;
+  bool is_silent(wire::Instant now) const;
   void Sleep(wire::Instant now);
   void Work(wire::Instant now);
   void Establish(wire::Instant now);
@@ -77,12 +80,16 @@ class CarrierThread {
   wire::Instant deadline_{};
   int retries_ = 0;
   Carrier::Status status_;
+  uint64_t past_bytes_ = 0;  // of connections that have ended
+  wire::Instant measured_{};
   os::UniqueFd connecting_;
   std::unique_ptr<stream::TlsStream> stream_;
   bool open_ = false;
   bool more_ = false;  // datagrams have come that are not taken yet
   bool connection_ready_ = false;
   wire::Instant opened_{};
+  wire::Instant unanswered_ = wire::kNever;  // the first datagram that went since one came
+  bool heard_ = false;                       // one has come through this connection
   wire::IpAddress local_;
   std::array<uint8_t, sizeof(lcore::CarrierHeader) + lcore::kMaxCarried> room_;
 };

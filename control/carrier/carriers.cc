@@ -17,6 +17,12 @@ constexpr auto kLook = std::chrono::seconds(1);
 // What the end of the process waits for a carrier.
 constexpr auto kEnd = std::chrono::milliseconds(500);
 
+// Whether a port that was made beside `before` is that beside `now` as well. Else it is made anew, after a reload.
+bool SameTerms(const config::PortConfig& before, const config::PortConfig& now) {
+  return cap::TermsAsConfigured(before) == cap::TermsAsConfigured(now) && before.mtu == now.mtu &&
+         before.kernel_side() == now.kernel_side();
+}
+
 bool TakesCarrier(const config::PortConfig& port) {
   return port.kernel_device() != nullptr && !port.is_carried() && !port.vlan.has_value();
 }
@@ -59,7 +65,7 @@ void Carriers::Look() {
   std::vector<std::string> unwanted;
   for (const auto& [name, carried] : carried_) {
     const bool stays = std::any_of(wanted.begin(), wanted.end(), [&](const auto* port) {
-      return port->config.name == carried.base.name;
+      return port->config.name == carried.base.name && SameTerms(carried.base, port->config);
     });
     if (!stays) unwanted.push_back(name);
   }
@@ -92,10 +98,17 @@ bool Carriers::Wants(const PortTable::Port& port, Watched& watched) {
     watched.udp.Forget();
     return false;
   }
+  // Where its data cap lets nothing go, the map's silence says nothing, and a connection would be paid for.
+  const protocol::PortUse use = links_.TermsOf(port.config).use;
+  if (use == protocol::PortUse::kNone) {
+    watched.udp.Forget();
+    return false;
+  }
   watched.udp.Note(loop_.now(), Answers(*port.id));
   const bool wants = port.config.tcp == config::TcpUse::kAlways || watched.udp.wants_connection();
-  // UDP may work again any time.
-  if (watched.udp.wants_connection()) protocol_.LookAgain(loop_.now(), *port.id);
+  // UDP may work again any time. Where it is paid for, the back-off of registers does.
+  if (watched.udp.wants_connection() && use == protocol::PortUse::kFree)
+    protocol_.LookAgain(loop_.now(), *port.id);
   return wants && !TargetsFor(port).empty();
 }
 
@@ -138,9 +151,13 @@ void Carriers::NoteOpened(const config::PortConfig& config) {
   absl::StatusOr<std::unique_ptr<Carrier>> carrier =
       Carrier::Start(os::UniqueFd(fcntl(port->info.carrier_fd, F_DUPFD_CLOEXEC, 0)),
                      {.interface = config.kernel_device()->interface});
-  if (!carrier.ok())
-    return LogWarning(absl::StrCat("port ", config.name, ": ", carrier.status().message()));
+  if (!carrier.ok()) {
+    if (!std::exchange(carried.warned, true))
+      LogWarning(absl::StrCat("port ", config.name, ": ", carrier.status().message()));
+    return;
+  }
   carried.carrier = *std::move(carrier);
+  carried.counted = 0;
   carried.watch = std::make_unique<Watch>(loop_, carried.carrier->fd(), POLLIN,
                                           [this, name = config.name](uint32_t) { Follow(name); });
   carried.carrier->Aim(carried.targets);
@@ -149,6 +166,7 @@ void Carriers::NoteOpened(const config::PortConfig& config) {
 void Carriers::NoteClosing(const config::PortConfig& config) {
   const auto it = carried_.find(config.name);
   if (!config.is_carried() || it == carried_.end()) return;
+  if (it->second.carrier != nullptr) TakeStatus(it->second);
   it->second.watch.reset();
   it->second.carrier.reset();
 }
@@ -156,8 +174,12 @@ void Carriers::NoteClosing(const config::PortConfig& config) {
 // A connection from an address that the interface has lost leads nowhere.
 void Carriers::Serve(const std::string& name, Carried& carried) {
   const PortTable::Port* const port = FindNamed(name);
-  if (carried.carrier == nullptr || port == nullptr) return;
-  const Carrier::Status& status = carried.carrier->TakeStatus();
+  if (port == nullptr) return;
+  // The process may have been out of descriptors or threads.
+  if (carried.carrier == nullptr && port->id.has_value()) NoteOpened(port->config);
+  if (carried.carrier == nullptr) return;
+  TakeStatus(carried);
+  const Carrier::Status& status = carried.status;
   const auto& own = port->kernel.addresses;
   const bool homeless = status.state == Carrier::State::kOpen &&
                         std::find(own.begin(), own.end(), status.local) == own.end();
@@ -165,10 +187,21 @@ void Carriers::Serve(const std::string& name, Carried& carried) {
   Follow(name);
 }
 
+void Carriers::TakeStatus(Carried& carried) {
+  carried.status = carried.carrier->TakeStatus();
+  volume_[carried.base.name] += carried.status.bytes - carried.counted;
+  carried.counted = carried.status.bytes;
+}
+
+uint64_t Carriers::BytesOf(const std::string& port) const {
+  const auto it = volume_.find(port);
+  return it == volume_.end() ? 0 : it->second;
+}
+
 void Carriers::Follow(const std::string& name) {
   const auto it = carried_.find(name);
   if (it == carried_.end() || it->second.carrier == nullptr) return;
-  it->second.status = it->second.carrier->TakeStatus();
+  TakeStatus(it->second);
   const Carrier::Status& status = it->second.status;
   const bool open = status.state == Carrier::State::kOpen;
   std::string reason;

@@ -31,6 +31,9 @@ class Carriers {
 
   // Of a port in a connection; null: it has none.
   const Carrier::Status* Find(const std::string& port) const;
+  // What connections have carried for this port of the configuration, beside what its own device has counted: never
+  // less than before.
+  uint64_t BytesOf(const std::string& port) const;
 
  private:
   // Of an interface; by the name of its own port.
@@ -44,6 +47,8 @@ class Carriers {
     std::unique_ptr<Watch> watch;      // of its news
     std::vector<Carrier::Target> targets;
     Carrier::Status status;
+    bool warned = false;   // that there can be no carrier now
+    uint64_t counted = 0;  // of status.bytes, in volume_
   };
 
   void Look();
@@ -52,6 +57,7 @@ class Carriers {
   std::vector<Carrier::Target> TargetsFor(const PortTable::Port& port) const;
   void Serve(const std::string& name, Carried& carried);
   void Follow(const std::string& name);
+  void TakeStatus(Carried& carried);
   const PortTable::Port* FindNamed(const std::string& name) const;
 
   Loop& loop_;
@@ -60,6 +66,7 @@ class Carriers {
   Links& links_;
   std::map<std::string, Watched> watched_;
   std::map<std::string, Carried> carried_;  // by the name of the port in the connection
+  std::map<std::string, uint64_t> volume_;  // by the name of the interface's own port
   std::vector<protocol::MapStatus> maps_;   // in this look
   Timer look_;
 };

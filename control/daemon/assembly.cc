@@ -245,8 +245,13 @@ absl::Status Assembly::OpenPeersAndTunnels() {
 
 absl::Status Assembly::OpenPorts() {
   if (absl::Status status = links->OpenPorts(); !status.ok()) return status;
-  caps->Begin([this](const config::PortConfig& port) { return links->BytesOf(port); },
-              [this](const config::PortConfig& port) { OnTermsChanged(port); });
+  caps->Begin(
+      [this](const config::PortConfig& port) -> std::optional<uint64_t> {
+        const std::optional<uint64_t> bytes = links->BytesOf(port);
+        if (!bytes.has_value()) return std::nullopt;
+        return *bytes + carriers->BytesOf(port.name);
+      },
+      [this](const config::PortConfig& port) { OnTermsChanged(port); });
   return absl::OkStatus();
 }
 

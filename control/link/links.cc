@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include "control/config/payer.h"
+
 namespace warp::control {
 
 Links::Links(const Context& context, std::function<void(const Published&)> on_published)
@@ -94,7 +96,8 @@ std::optional<wire::Nat64Prefix> Links::Nat64Of(wire::PortId id) const {
 
 void Links::TermsChanged(const config::PortConfig& config) {
   for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
-    if (port->config.name == config.name && port->id.has_value()) TellPort(*port->id, *port);
+    if (config::PayerOf(port->config) == config.name && port->id.has_value())
+      TellPort(*port->id, *port);
   }
 }
 

@@ -89,6 +89,8 @@ class Links : private PortListener {
   void TermsChanged(const config::PortConfig& port);
   // What its device has counted, sent and received; nullopt: it is not open.
   std::optional<uint64_t> BytesOf(const config::PortConfig& port) const;
+  // On which terms it is used now.
+  cap::PortTerms TermsOf(const config::PortConfig& port) const { return context_.terms(port); }
 
   // Returns what tunnels to this peer need in order to send. The object stays where it is, and changes with each
   // snapshot.

@@ -4,8 +4,9 @@
 //   Handshake ──► Open ──► Closed, with the reason: whatever is wrong ends it, and nothing is tried again
 //      └────────────────────▲
 //
-// What does not fit its queue is refused, so that a reader who has stopped holds up nobody and takes little memory. One
-// thread.
+// What does not fit its queue is refused, so that a reader who has stopped holds up nobody and takes little memory. And
+// no call takes more than a bounded part of what has come, so that a sender who never pauses holds up nobody either:
+// bytes and records are counted, and keys that are changed all the time end the connection. One thread.
 #ifndef WARP_CONTROL_STREAM_TLS_STREAM_H_
 #define WARP_CONTROL_STREAM_TLS_STREAM_H_
 
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "control/stream/socket_bio.h"
 #include "control/stream/tls_context.h"
 #include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/bytes.h"
@@ -41,7 +43,8 @@ class TlsStream {
   TlsStream(const TlsContext& context, os::UniqueFd fd, size_t queue, const std::string& name = "");
 
   int fd() const { return fd_.get(); }
-  bool open() const { return end_ == End::kNone && SSL_is_init_finished(ssl_.get()) != 0; }
+  // Once it is, only its end changes that: what TLS may say later, and not in one piece, is no handshake.
+  bool open() const { return end_ == End::kNone && shaken_; }
   End end() const { return end_; }
   // A sentence for people; empty while it has not ended.
   const std::string& reason() const { return reason_; }
@@ -57,19 +60,27 @@ class TlsStream {
   // Gives the socket what it takes, at most `most` bytes. Call it when the socket is writable.
   void Flush(size_t most = SIZE_MAX);
   size_t waiting() const { return out_.size() - sent_; }
+  // Whether Flush has something to give a socket that is writable. Not while TLS first needs the rest of a message that
+  // the other end has begun: then the socket may be writable for ever.
+  bool wants_to_write() const { return waiting() > 0 && !must_read_; }
   // Bytes that the socket has taken, ever.
   uint64_t sent() const { return total_sent_; }
 
  private:
+  static void NoteMessage(int is_ours, int, int type, const void*, size_t, SSL*, void* self);
   void Fail(int result, bool within);
   void Finish(End end, std::string reason);
 
   const os::UniqueFd fd_;
+  SocketBio bio_;  // outlives ssl_
   const std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
   const size_t queue_;
   std::unique_ptr<wire::StreamReader> reader_;  // while it is open
   std::vector<uint8_t> out_;
   size_t sent_ = 0;  // of these
+  bool shaken_ = false;
+  bool must_read_ = false;
+  int messages_ = 0;  // of TLS's own that came after the handshake
   uint64_t total_sent_ = 0;
   End end_ = End::kNone;
   std::string reason_;

@@ -24,6 +24,11 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+size_t DescriptorLimit() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
 void LeaveChildrenToSystem() { signal(SIGCHLD, SIG_IGN); }
 
 void GiveUpUsers() {

@@ -2,6 +2,7 @@
 #ifndef WARP_DATAPLANE_OS_PROCESS_H_
 #define WARP_DATAPLANE_OS_PROCESS_H_
 
+#include <cstddef>
 #include <string>
 
 namespace warp::os {
@@ -11,6 +12,8 @@ void ForbidCoreDumps();
 
 // As many descriptors as the system grants: each gate is one, and a shell gives no more than 1024.
 void RaiseDescriptorLimit();
+// How many that is.
+size_t DescriptorLimit();
 
 // From now on this process cannot become another user or group: it gives up CAP_SETUID and CAP_SETGID, if it has them.
 // Before any other thread is started.

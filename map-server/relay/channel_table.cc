@@ -54,7 +54,8 @@ void ChannelTable::ForgetAPair() {
 
 void ChannelTable::Unbind(Channel& channel, size_t end) {
   ChannelEnd& unbound = channel.ends[end];
-  if (unbound.bound()) bound_.erase(BoundAt{channel.udp_port, unbound.at});
+  if (unbound.bound())
+    bound_.erase(BoundAt{channel.udp_port, unbound.at, IsStream(unbound.local_address)});
   unbound.at = {};
 }
 
@@ -99,20 +100,22 @@ void ChannelTable::EndOf(const KeyId& node) {
 }
 
 std::optional<std::pair<Channel*, size_t>> ChannelTable::FindBound(uint16_t udp_port,
-                                                                   const wire::Endpoint& at) {
-  const auto it = bound_.find(BoundAt{udp_port, at});
+                                                                   const wire::Endpoint& at,
+                                                                   bool stream) {
+  const auto it = bound_.find(BoundAt{udp_port, at, stream});
   if (it == bound_.end()) return std::nullopt;
   return std::pair(Find(it->second.first), it->second.second);
 }
 
 void ChannelTable::Bind(Channel& channel, size_t end, const wire::Endpoint& at,
                         LocalAddressId local_address) {
-  const auto there = FindBound(channel.udp_port, at);
+  const bool stream = IsStream(local_address);
+  const auto there = FindBound(channel.udp_port, at, stream);
   if (there.has_value()) Unbind(*there->first, there->second);
   Unbind(channel, end);
   channel.ends[end].at = at;
   channel.ends[end].local_address = local_address;
-  bound_[BoundAt{channel.udp_port, at}] = {channel.id, end};
+  bound_[BoundAt{channel.udp_port, at, stream}] = {channel.id, end};
 }
 
 void ChannelTable::Expire(Instant now) {

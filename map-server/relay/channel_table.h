@@ -77,7 +77,10 @@ class ChannelTable {
     return it == channels_.end() ? nullptr : &it->second;
   }
   // The channel, and its end, that is bound to this address at this UDP port.
-  std::optional<std::pair<Channel*, size_t>> FindBound(uint16_t udp_port, const wire::Endpoint& at);
+  // `stream`: as the other end of a TLS connection, whose ports are not those of UDP: behind one NAT, they are another
+  // node's.
+  std::optional<std::pair<Channel*, size_t>> FindBound(uint16_t udp_port, const wire::Endpoint& at,
+                                                       bool stream = false);
   // From now on, this end is there. Another end that was there is not bound any more.
   void Bind(Channel& channel, size_t end, const wire::Endpoint& at, LocalAddressId local_address);
 
@@ -102,10 +105,11 @@ class ChannelTable {
   struct BoundAt {
     uint16_t udp_port = 0;
     wire::Endpoint at;
+    bool stream = false;
     friend bool operator==(const BoundAt&, const BoundAt&) = default;
     template <typename H>
     friend H AbslHashValue(H h, const BoundAt& b) {
-      return H::combine(std::move(h), b.udp_port, b.at.address.bytes(), b.at.port);
+      return H::combine(std::move(h), b.udp_port, b.at.address.bytes(), b.at.port, b.stream);
     }
   };
   // A node's port has one channel at each UDP port.

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "control/protocol/map/map_message.h"
+#include "dataplane/wire/arrival.h"
 #include "dataplane/wire/counters.h"
 #include "map-server/registry/challenge.h"
 #include "map-server/registry/origin.h"
@@ -44,13 +45,13 @@ class Relay {
   void Handle(Instant now, const Origin& origin, uint16_t udp_port,
               const protocol::MapBind& message);
 
-  // Where a datagram of `size` bytes goes that came to `udp_port` from `from` and is no bind; nullopt: nowhere, which
+  // Where a datagram of `size` bytes goes that came to `udp_port` so and is no bind; nullopt: nowhere, which
   // is counted.
   struct Target {
     wire::Endpoint to;
     LocalAddressId local_address = 0;
   };
-  std::optional<Target> Forward(Instant now, uint16_t udp_port, const wire::Endpoint& from,
+  std::optional<Target> Forward(Instant now, uint16_t udp_port, const wire::Arrival& arrival,
                                 size_t size);
 
   Instant NextTimeout() const;

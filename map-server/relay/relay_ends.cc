@@ -118,8 +118,8 @@ MapBound Relay::Bound(Instant now, const Origin& origin, uint32_t channel, uint1
 // --- What nodes send each other. ---
 
 std::optional<Relay::Target> Relay::Forward(Instant now, uint16_t udp_port,
-                                            const wire::Endpoint& from, size_t size) {
-  const auto found = table_.FindBound(udp_port, from);
+                                            const wire::Arrival& arrival, size_t size) {
+  const auto found = table_.FindBound(udp_port, arrival.from, IsStream(arrival.port));
   if (!found.has_value() || !found->first->ends[1 - found->second].bound()) {
     ++counts_.dropped_unbound;
     return std::nullopt;

@@ -93,6 +93,7 @@ int Main(int argc, char** argv) {
   }
 
   os::ForbidCoreDumps();
+  os::RaiseDescriptorLimit();
   if (absl::Status status = wire::InitCrypto(); !status.ok()) return Fail(status);
   absl::StatusOr<config::MapConfig> config = Configure(flags);
   if (!config.ok()) return Fail(config.status());

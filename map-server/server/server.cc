@@ -82,16 +82,15 @@ Server::Server(config::MapConfig config, std::unique_ptr<control::Loop> loop,
       handler_(OptionsOf(config), store_),
       relay_sockets_(*loop_, handler_, local_addresses_, [this] { Flush(); }),
       started_(loop_->now()),
-      target_(std::move(config), {.listen =
-                                      [this](const auto& before, const auto& after) {
-                                        return ListenAs(after, before, /*patient=*/false);
-                                      },
-                                  .retune =
-                                      [this](const config::MapConfig& after) {
-                                        handler_.SetLifetime(after.lifetime);
-                                        Allow(after.allowed);
-                                        Relay(after);
-                                      }}) {}
+      target_(std::move(config),
+              {.listen = [this](const auto& before,
+                                const auto& after) { return CertifyAndListen(after, before); },
+               .retune =
+                   [this](const config::MapConfig& after) {
+                     handler_.SetLifetime(after.lifetime);
+                     Allow(after.allowed);
+                     Relay(after);
+                   }}) {}
 
 absl::Status Server::Open(Source source) {
   absl::StatusOr<std::unique_ptr<control::ServiceManager>> service_manager =

@@ -77,9 +77,13 @@ class Server {
   void Relay(const config::MapConfig& config);
   void BeginReload();
   absl::Status OpenStreams();
+  // Takes the certificate of a changed configuration. An error is one sentence, and nothing is changed then.
+  absl::Status Certify(const config::MapConfig& config, const config::MapConfig& before);
+  absl::Status CertifyAndListen(const config::MapConfig& config, const config::MapConfig& before);
   void Receive(size_t listener);
-  Streams::Taken TakeFromStream(Instant now, const wire::Arrival& arrival, uint16_t udp_port,
-                                wire::MutableBytes datagram);
+  // As Streams::Take.
+  const wire::PublicKey* TakeFromStream(Instant now, const wire::Arrival& arrival,
+                                        uint16_t udp_port, wire::MutableBytes datagram);
   void HandleTimers();
   // Null where there is none of this number, or none any more.
   UdpSocket* SocketOf(size_t number) {

@@ -72,7 +72,7 @@ std::optional<Relay::Target> Handler::HandleRelayed(Instant now, uint16_t udp_po
       return std::nullopt;
     }
   }
-  return relay_.Forward(now, udp_port, arrival.from, datagram.size());
+  return relay_.Forward(now, udp_port, arrival, datagram.size());
 }
 
 void Handler::AnswerInitiations(Instant now, size_t most) {
@@ -91,6 +91,7 @@ Drop Handler::OnSealed(Instant now, const Arrival& arrival, wire::MutableBytes d
 Drop Handler::OnOpened(Instant now, const Arrival& arrival, const ClientTable::Opened& opened,
                        uint16_t udp_port) {
   ++opened_;
+  opened_key_ = clients_.KeyOf(opened.client);
   if (!clients_.TakeMessage(now, opened.client)) {
     ++refused_messages_;
     return Drop::kRateLimited;

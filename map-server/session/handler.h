@@ -62,6 +62,8 @@ class Handler {
 
   // Sealed messages of sessions that were opened so far.
   uint64_t opened() const { return opened_; }
+  // Whose the last of these was.
+  const wire::PublicKey& opened_key() const { return opened_key_; }
 
   // Answers at most so many of the initiations that wait for their Diffie-Hellman. Each takes the time of twenty other
   // messages, so that the sockets are looked at between a few of them. HandleTimeout answers one.
@@ -156,6 +158,7 @@ class Handler {
   protocol::Outbox outbox_;
   RollPlace purge_{RollPlace::Part::kEnd, 0};  // where it is
   uint64_t opened_ = 0;
+  wire::PublicKey opened_key_;
   uint64_t forgotten_ = 0;
   uint64_t refused_messages_ = 0;
 };

@@ -53,10 +53,11 @@ absl::StatusOr<os::UniqueFd> Open(const Endpoint& listen) {
   return os::ErrnoStatus(errno, "cannot listen on TCP ", listen.ToString());
 }
 
-// What the system holds for a connection is bounded like its queue here, and one that has vanished is not kept.
+// What the system holds for a connection is bounded like its queue here, and one that has vanished is not kept. One
+// that does not read is found out by Look before the system gives it up.
 void Prepare(int fd) {
   Set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  Set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 30'000);
+  Set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 45'000);
   Set(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(2 * kStreamQueue));
   Set(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(2 * kStreamQueue));
 }
@@ -78,7 +79,7 @@ struct Streams::Connection {
       : slot(number),
         from(peer),
         to(local),
-        tls(streams.tls_, std::move(socket), kStreamQueue),
+        tls(*streams.tls_, std::move(socket), kStreamQueue),
         more(streams.loop_, [&streams, number] { streams.Work(number); }),
         watch(streams.loop_, tls.fd(), POLLIN | POLLOUT, [&streams, number](uint32_t) {
           if (!streams.connections_[number]->more.scheduled()) streams.Work(number);
@@ -93,19 +94,21 @@ struct Streams::Connection {
   // The map's ports that it has written to. An answer comes from the one that the question went to, as a LocalAddressId
   // says. The last place is that of all that find none before it.
   std::array<uint16_t, kPortsOfStream> ports{};
-  bool shaking_hands = false;  // is in handshakes_
-  bool unsent = false;         // is in unsent_
-  uint64_t seen_sent = 0;      // by Look
-  int looks = 0;               // in a row, in which it took nothing
+  bool unsent = false;     // is in unsent_
+  bool displaced = false;  // it has proved itself where there is no room
+  uint64_t seen_sent = 0;  // by Look
+  int looks = 0;           // in a row, in which it took nothing
 };
 
 Streams::Streams(control::Loop& loop, const stream::TlsContext& tls, Take take,
-                 const StreamBook::Limits& limits)
+                 const StreamBook::Limits& limits, wire::Duration look)
     : loop_(loop),
-      tls_(tls),
+      tls_(&tls),
       take_(std::move(take)),
+      look_every_(look),
       book_(limits),
       shake_hands_(loop, [this] { ShakeHands(); }),
+      shake_later_(loop, [this] { ShakeHands(); }),
       resume_(loop,
               [this] {
                 for (const auto& listener : listeners_) Accept(*listener);
@@ -144,7 +147,7 @@ std::vector<Endpoint> Streams::listening() const {
 
 // Those for which there is no token wait in the system's queue, whose end the system looks after.
 void Streams::Accept(Listener& listener) {
-  while (book_.TakeToken(loop_.now())) {
+  for (int i = 0; i < kStreamsAcceptedPerTurn && book_.TakeToken(loop_.now()); ++i) {
     os::SocketAddress from;
     socklen_t size = os::SocketAddress::capacity();
     os::UniqueFd fd(accept4(listener.fd.get(), from.get(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -161,14 +164,14 @@ void Streams::Accept(Listener& listener) {
 void Streams::Welcome(os::UniqueFd fd, const Endpoint& from, const wire::IpAddress& to) {
   std::optional<size_t> evicted;
   const std::optional<size_t> slot = book_.Admit(loop_.now(), from.address, &evicted);
-  if (evicted.has_value()) connections_[*evicted] = nullptr;
+  if (evicted.has_value()) Close(*evicted, /*rude=*/true);
   if (!slot.has_value()) return;
   Prepare(fd.get());
   ++accepted_;
   if (connections_.size() <= *slot) connections_.resize(*slot + 1);
   connections_[*slot] = std::make_unique<Connection>(*this, *slot, std::move(fd), from, to);
   SetTimer();
-  if (!look_.running()) look_.Set(kStreamLook);
+  if (!look_.running()) look_.Set(look_every_);
 }
 
 // --- A connection's socket is ready. ---
@@ -179,8 +182,8 @@ void Streams::Work(size_t slot) {
     Receive(connection);
     if (connections_[slot] == nullptr) return;
     connection.tls.Flush();
-  } else if (!std::exchange(connection.shaking_hands, true)) {
-    handshakes_.push_back(slot);
+  } else if (connection.tls.end() == stream::End::kNone) {
+    book_.Queue(slot);
     shake_hands_.Schedule();
   }
   EndIfOver(slot);
@@ -188,19 +191,24 @@ void Streams::Work(size_t slot) {
 
 // Each costs as much as dozens of datagrams, so that the sockets are looked at between a few of them.
 void Streams::ShakeHands() {
-  for (int i = 0; i < kStreamHandshakesPerTurn && !handshakes_.empty(); ++i) {
-    const size_t slot = handshakes_.front();
-    handshakes_.pop_front();
-    Connection* const connection = connections_[slot].get();
-    if (connection == nullptr || !std::exchange(connection->shaking_hands, false)) continue;
-    Receive(*connection);
-    EndIfOver(slot);
+  for (int i = 0; i < kStreamHandshakesPerTurn; ++i) {
+    const std::optional<size_t> slot = book_.TakeHandshake(loop_.now());
+    if (!slot.has_value()) break;
+    Receive(*connections_[*slot]);
+    EndIfOver(*slot);
   }
-  if (!handshakes_.empty()) shake_hands_.Schedule();
+  const wire::Instant next = book_.NextHandshake();
+  if (next == wire::kNever) return;
+  if (next <= loop_.now()) {
+    shake_hands_.Schedule();
+  } else {
+    shake_later_.SetAt(next);
+  }
 }
 
 void Streams::Receive(Connection& connection) {
-  const size_t first = kFirstStreamId + connection.slot * kPortsOfStream;
+  const size_t slot = connection.slot;
+  const size_t first = kFirstStreamId + slot * kPortsOfStream;
   const bool more =
       connection.tls.Receive(kStreamDatagramsPerTurn, [&](const wire::StreamFrame& frame) {
         size_t place = 0;
@@ -211,10 +219,21 @@ void Streams::Receive(Connection& connection) {
         const wire::Arrival arrival{.port = static_cast<wire::PortId>(first + place),
                                     .from = connection.from,
                                     .to = connection.to};
-        const Taken taken = take_(loop_.now(), arrival, frame.udp_port, frame.datagram);
-        if (taken == Taken::kAuthentic) book_.NoteAuthentic(loop_.now(), connection.slot);
+        const wire::PublicKey* const key =
+            take_(loop_.now(), arrival, frame.udp_port, frame.datagram);
+        if (key == nullptr) return true;
+        const std::optional<size_t> gone = book_.NoteAuthentic(loop_.now(), slot, *key);
+        if (!gone.has_value()) return true;
+        connection.displaced = *gone == slot;
+        if (connection.displaced) return false;
+        book_.Release(*gone);
+        Close(*gone, /*rude=*/false);
         return true;
       });
+  if (connection.displaced) {
+    book_.Release(slot);
+    return Close(slot, /*rude=*/true);
+  }
   if (more) connection.more.Schedule();
 }
 
@@ -263,6 +282,12 @@ void Streams::EndIfOver(size_t slot) {
 void Streams::End(size_t slot, Ended why) {
   ++ended_[static_cast<size_t>(why)];
   book_.Release(slot);
+  Close(slot, /*rude=*/why != Ended::kClosed && why != Ended::kIdle);
+}
+
+void Streams::Close(size_t slot, bool rude) {
+  const linger now = {.l_onoff = 1, .l_linger = 0};
+  if (rude) setsockopt(connections_[slot]->tls.fd(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
   connections_[slot] = nullptr;
 }
 
@@ -276,7 +301,7 @@ void Streams::Look() {
     connection->looks = stalls ? connection->looks + 1 : 0;
     if (connection->looks > 2) End(slot, Ended::kStalled);
   }
-  if (book_.size() > 0) look_.Set(kStreamLook);
+  if (book_.size() > 0) look_.Set(look_every_);
 }
 
 void Streams::SetTimer() {
@@ -309,7 +334,8 @@ nlohmann::json Streams::StatusJson() const {
           {"refused",
            {{"source", now.refused.source},
             {"full", now.refused.full},
-            {"evicted", now.refused.evicted}}},
+            {"evicted", now.refused.evicted},
+            {"key", now.refused.key}}},
           {"ended", ended}};
 }
 

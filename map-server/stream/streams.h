@@ -12,7 +12,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
@@ -26,6 +25,7 @@
 #include "dataplane/os/unique_fd.h"
 #include "dataplane/wire/arrival.h"
 #include "dataplane/wire/bytes.h"
+#include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
 #include "map-server/stored.h"
 #include "map-server/stream/stream_book.h"
@@ -34,22 +34,21 @@ namespace warp::map {
 
 class Streams {
  public:
-  // What became of a datagram that came in a stream.
-  enum class Taken : uint8_t {
-    kAuthentic,  // it was a message of a WARP session
-    kOther,      // a handshake, or nothing of worth
-  };
-  // `udp_port` is the map's own, as the node says. The datagram is opened in place.
-  using Take = std::function<Taken(wire::Instant now, const wire::Arrival& arrival,
-                                   uint16_t udp_port, wire::MutableBytes datagram)>;
+  // `udp_port` is the map's own, as the node says. The datagram is opened in place. Returns the key whose session it
+  // was a message of, until the next call; null: it was a handshake, or nothing of worth.
+  using Take =
+      std::function<const wire::PublicKey*(wire::Instant now, const wire::Arrival& arrival,
+                                           uint16_t udp_port, wire::MutableBytes datagram)>;
 
   // Both outlive this.
   Streams(control::Loop& loop, const stream::TlsContext& tls, Take take,
-          const StreamBook::Limits& limits = {});
+          const StreamBook::Limits& limits = {}, wire::Duration look = kStreamLook);
   ~Streams();
 
   // An error is one sentence that names the address, and leaves everything as it was.
   absl::Status Listen(const std::vector<wire::Endpoint>& endpoints);
+  // Connections that come have this certificate from now on; those that there are go on. It outlives this.
+  void SetContext(const stream::TlsContext& tls) { tls_ = &tls; }
   std::vector<wire::Endpoint> listening() const;
 
   // From the UDP port of the map's that `id` stands for. False: there is no such connection any more, or no room in its
@@ -87,22 +86,26 @@ class Streams {
   void ShakeHands();
   void Receive(Connection& connection);
   void End(size_t slot, Ended why);
+  // Closes one of which the end is counted. `rude`: what the system still has for it is thrown away, so that a
+  // stranger's connections leave nothing behind.
+  void Close(size_t slot, bool rude);
   void EndIfOver(size_t slot);
   void Look();
   void SetTimer();
 
   control::Loop& loop_;
-  const stream::TlsContext& tls_;
+  const stream::TlsContext* tls_;
   const Take take_;
+  const wire::Duration look_every_;
   StreamBook book_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<Connection>> connections_;  // by slot; null: free
-  std::deque<size_t> handshakes_;                         // slots whose TLS has something to do
   std::vector<size_t> unsent_;                            // slots with something to flush
   uint64_t accepted_ = 0;
   std::array<uint64_t, kEndedWords.size()> ended_{};
   control::Task shake_hands_;
-  control::Timer resume_;  // to accept again
+  control::Timer shake_later_;  // where the rate allows none yet
+  control::Timer resume_;       // to accept again
   control::Timer due_;
   control::Timer look_;  // whether those that are sent to read
 };

@@ -65,6 +65,8 @@ constexpr std::array kRules = {
     Rule{EntryKind::kMapServer, "lifetime", Effect::kLive},
     Rule{EntryKind::kMapServer, "listen", Effect::kLive},
     Rule{EntryKind::kMapServer, "relay", Effect::kLive},
+    Rule{EntryKind::kMapServer, "stream.cert", Effect::kLive},
+    Rule{EntryKind::kMapServer, "stream.key", Effect::kLive},
     Rule{EntryKind::kMapServer, "max_registrations", Effect::kRestart,
          "its tables are made for so many at start"},
     Rule{EntryKind::kMapServer, "private_key_file", Effect::kRestart,

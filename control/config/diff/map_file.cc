@@ -78,15 +78,26 @@ void CompareAllowed(const KeyList* before, const KeyList* after, std::vector<Key
 }
 
 // Of files of the same name, what they hold may be another: a password was changed, a certificate renewed.
-void CompareStoreFiles(const StoreConfig& before, const StoreConfig& after,
-                       std::vector<KeyChange>* keys) {
-  const auto compare = [keys](const char* key, const std::string& name, const std::string& was,
-                              const std::string& is) {
+auto CompareContents(std::vector<KeyChange>* keys) {
+  return [keys](const char* key, const std::string& name, const std::string& was,
+                const std::string& is) {
     const bool named = std::any_of(keys->begin(), keys->end(),
                                    [&](const KeyChange& change) { return change.key == key; });
     if (was != is && !named)
       keys->push_back({.key = key, .before = name, .after = name + ", with other contents"});
   };
+}
+
+void CompareStreamFiles(const StreamConfig& before, const StreamConfig& after,
+                        std::vector<KeyChange>* keys) {
+  const auto compare = CompareContents(keys);
+  compare("stream.cert", after.certificate_file, before.certificate, after.certificate);
+  compare("stream.key", after.key_file, before.key, after.key);
+}
+
+void CompareStoreFiles(const StoreConfig& before, const StoreConfig& after,
+                       std::vector<KeyChange>* keys) {
+  const auto compare = CompareContents(keys);
   compare("store.password_file", after.password_file, before.password, after.password);
   compare("store.sentinel_password_file", after.sentinel_password_file, before.sentinel_password,
           after.sentinel_password);
@@ -139,6 +150,8 @@ std::vector<EntryChange> Diff(const MapConfig& before, const MapConfig& after) {
   for (KeyChange& key : CompareValues(was, is)) change.keys.push_back(std::move(key));
   if (keys_known && before.store.has_value() && after.store.has_value())
     CompareStoreFiles(*before.store, *after.store, &change.keys);
+  if (keys_known && before.stream.has_value() && after.stream.has_value())
+    CompareStreamFiles(*before.stream, *after.stream, &change.keys);
   if (lists_known) CompareAllowed(before.allowed.get(), after.allowed.get(), &change.keys);
   if (change.keys.empty()) return {};
   for (const KeyChange& key : change.keys)

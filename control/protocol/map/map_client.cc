@@ -134,6 +134,7 @@ wire::Drop MapClient::On(Instant now, const OpenedMessage& opened, const MapRegi
   const wire::Drop drop =
       registrations_.HandleRegistered(now, opened.arrival, OrderOf(opened), message);
   if (drop != wire::Drop::kNone) return drop;
+  if (registrations_.TakeFresh()) relays_.NotePort(now);
   if (message.state != MapState::kPublished) return wire::Drop::kNone;
   if (upload_.HandleAnswer(now, message.send_allow)) registrations_.Renew(now);
   // The map could not tell us of everything, so we ask. After a new session all peers are looked up in any case.

@@ -112,6 +112,7 @@ wire::Drop MapRegistrations::HandleRegistered(Instant now, const Arrival& arriva
   entry.stales = 0;
   entry.observed = message.observed;
   entry.refused = message.state == MapState::kFull || message.state == MapState::kTooManyPorts;
+  fresh_ |= !entry.published && message.state == MapState::kPublished;
   entry.published = message.state == MapState::kPublished;
   const Duration refresh = std::min<Duration>(
       options_.refresh,

@@ -80,6 +80,8 @@ class MapRegistrations {
   MapOrder NextOrder() { return {epoch_, identity_.NextTimestamp()}; }
   // When the first of too many registers without an answer was sent. It is given once; nullopt: no answer is missing.
   std::optional<Instant> TakeUnanswered() { return std::exchange(unanswered_, std::nullopt); }
+  // Whether a port has become known to the map since the last call.
+  bool TakeFresh() { return std::exchange(fresh_, false); }
 
   // Ports that went down since the last call. A deregister takes both address families along, so the port's other
   // family is registered again afterwards.
@@ -136,6 +138,7 @@ class MapRegistrations {
   std::map<PortFamily, Entry> entries_;
   std::vector<PortId> withdrawn_;
   std::optional<Instant> unanswered_;
+  bool fresh_ = false;
   Duration round_trip_{};  // smoothed, of registers
 };
 

@@ -54,6 +54,13 @@ void MapRelays::Restart(Instant now) {
   }
 }
 
+void MapRelays::NotePort(Instant now) {
+  next_.reset();
+  for (auto& [key, peer] : peers_) {
+    if (peer.wanted) AskSoon(now, peer);
+  }
+}
+
 void MapRelays::LookAgain(Instant now, PortId port) {
   next_.reset();
   for (auto& [key, peer] : peers_) {

@@ -36,6 +36,9 @@ class MapRelays {
   void NoteKnown(Instant now, const wire::PublicKey& peer);
   // The session is new: the map may have lost all it knew.
   void Restart(Instant now);
+  // The map knows another port of ours, which may lead where the others do not: channels are asked for again wherever
+  // they are wanted.
+  void NotePort(Instant now);
   // A NAT before the port may have another mapping now.
   void LookAgain(Instant now, PortId port);
 

@@ -6,6 +6,8 @@
 
 #include <map>
 
+#include "control/config/payer.h"
+
 namespace warp::cap {
 namespace {
 
@@ -82,6 +84,19 @@ TEST_F(CapBookTest, ANodeWithoutCapsHasNothingToDo) {
   const CapBook book(ports_, wire::PublicKey(), absl::UTCTimeZone());
   EXPECT_TRUE(book.empty());
   EXPECT_EQ(book.TermsOf(ports_[0]), TermsAsConfigured(ports_[0]));
+}
+
+// Whoever pays for the interface pays for the connection as well.
+TEST_F(CapBookTest, APortInAConnectionIsUsedOnTheTermsOfItsInterface) {
+  ports_[1].device = wire::KernelDevice{.interface = "lte0"};
+  const config::PortConfig carried = ports_[1].Carried();
+  EXPECT_EQ(carried.name, "lte0/tcp");
+  EXPECT_EQ(config::PayerOf(carried), "lte0");
+  EXPECT_EQ(config::PayerOf(ports_[1]), "lte0");
+  EXPECT_EQ(book_->TermsOf(carried).use, protocol::PortUse::kSparing);
+  Run("lte0", kCap / 10, seconds(11));
+  EXPECT_EQ(book_->TermsOf(carried).use, protocol::PortUse::kNone);
+  EXPECT_EQ(book_->Find("lte0/tcp"), nullptr) << "it has no cap of its own";
 }
 
 TEST_F(CapBookTest, TellsWhoseTermsChange) {

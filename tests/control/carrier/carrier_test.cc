@@ -109,7 +109,8 @@ class CarrierTest : public ::testing::Test {
         Carrier::Start(os::UniqueFd(ends[1]), {.interface = "lo",
                                                .retry = std::chrono::milliseconds(10),
                                                .retry_max = std::chrono::milliseconds(50),
-                                               .patience = std::chrono::milliseconds(500)});
+                                               .patience = std::chrono::milliseconds(500),
+                                               .silence = silence_});
     ASSERT_TRUE(carrier.ok()) << carrier.status();
     carrier_ = *std::move(carrier);
   }
@@ -140,6 +141,7 @@ class CarrierTest : public ::testing::Test {
   }
   Endpoint MapPort(uint16_t port = 13116) const { return {server_.at().address, port}; }
 
+  wire::Duration silence_ = kHang;
   Server server_;
   os::UniqueFd port_;
   std::unique_ptr<Carrier> carrier_;
@@ -256,6 +258,70 @@ TEST_F(CarrierTest, WhatIsNoTlsIsGivenUp) {
   EXPECT_TRUE(Until([&] {
     return carrier_->TakeStatus().reason.find("TLS failed") != std::string::npos;
   })) << carrier_->TakeStatus().reason;
+}
+
+// What the interface carries is counted with TCP's headers, over all connections, and never taken back.
+TEST_F(CarrierTest, CountsWhatItsConnectionsCost) {
+  Connect();
+  const auto send = [&](size_t count) {
+    server_.heard().clear();
+    for (size_t i = 0; i < count; ++i) {
+      ASSERT_TRUE(Until([&] { return PortSends(MapPort(), std::vector<uint8_t>(1400, 1)); }));
+      server_.Turn();
+    }
+    ASSERT_TRUE(Until([&] {
+      server_.Turn();
+      return server_.heard().size() == count;
+    }));
+  };
+  const auto bytes = [&] {
+    carrier_->Aim({{server_.at(), "map.example"}});  // as the owner does each second
+    return carrier_->TakeStatus().bytes;
+  };
+  send(100);
+  ASSERT_TRUE(Until([&] { return bytes() > 140'000; }));
+  EXPECT_LT(bytes(), 190'000u);
+  server_.Cut();
+  ASSERT_TRUE(server_.Welcome());
+  ASSERT_TRUE(Until([&] { return carrier_->TakeStatus().connections == 2; }));
+  EXPECT_GT(bytes(), 140'000u);
+  send(100);
+  ASSERT_TRUE(Until([&] { return bytes() > 280'000; }));
+  EXPECT_LT(bytes(), 380'000u);
+}
+
+class SilentCarrierTest : public CarrierTest {
+ protected:
+  SilentCarrierTest() { silence_ = std::chrono::milliseconds(300); }
+};
+
+// A box in the network takes TLS connections itself, or a web server has the port, and no map is behind it.
+TEST_F(SilentCarrierTest, AConnectionThatLeadsToNoMapIsGivenUpForTheNext) {
+  Server other;
+  carrier_->Aim({{other.at(), ""}, {server_.at(), ""}});
+  ASSERT_TRUE(other.Welcome());
+  ASSERT_TRUE(Reaches(Carrier::State::kOpen));
+  ASSERT_TRUE(PortSends({other.at().address, 13116}, std::vector<uint8_t>(100, 1)));
+  ASSERT_TRUE(server_.Welcome());
+  ASSERT_TRUE(Reaches(Carrier::State::kOpen));
+  EXPECT_EQ(carrier_->TakeStatus().at, server_.at());
+}
+
+// Where nothing is asked, nothing need come; and whoever answers is heard.
+TEST_F(SilentCarrierTest, AConnectionThatAnswersStays) {
+  Connect();
+  poll(nullptr, 0, 700);
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(PortSends(MapPort(), std::vector<uint8_t>(100, 1)));
+    ASSERT_TRUE(Until([&] {
+      server_.Turn();
+      return server_.heard().size() == static_cast<size_t>(i) + 1;
+    }));
+    ASSERT_TRUE(server_.tls().Send(13116, std::vector<uint8_t>(100, 1)));
+    server_.Turn();
+    ASSERT_TRUE(Until([&] { return PortReceives().has_value(); }));
+  }
+  EXPECT_EQ(carrier_->TakeStatus().connections, 1u);
 }
 
 TEST_F(CarrierTest, AimedAtNothingItCloses) {

@@ -154,6 +154,36 @@ TEST(Relay, IsAskedForAnewAtAMapThatWasRestarted) {
   world.RunUntil([&] { return world.OverRelay(alice, bob); }, 10s);
 }
 
+// Nothing gets out by the node's port any more, while what is sent to it still arrives; so the session with the map
+// lives, and a port that is new, as one in a connection, registers in it.
+TEST(Relay, IsAskedForAtOnceByAPortThatIsNew) {
+  RelayWorld world;
+  const int alice = world.AddNode(1, Nat::kSymmetric);
+  const int bob = world.AddNode(1, Nat::kSymmetric);
+  world.MakeFriends(alice, bob);
+  world.RunUntil([&] { return world.OverRelay(alice, bob); }, 5s);
+  world.Run(5s);
+  const wire::IpAddress dead = wire::IpAddress::V4({192, 0, static_cast<uint8_t>(bob), 0});
+  world.lost = [&](const RelayWorld::Datagram& datagram) {
+    return datagram.node == bob && datagram.from.address == dead;
+  };
+  world.Run(1s);
+  world.node(bob).SetPort(
+      world.now, 1,
+      {.up = true, .addresses = {wire::IpAddress::V4({10, static_cast<uint8_t>(bob), 1, 1})}});
+  const auto active_by_it = [&] {
+    const protocol::PeerStatus peer = world.Peer(bob, alice);
+    return std::any_of(peer.paths.begin(), peer.paths.end(), [](const auto& path) {
+      return path.port == 1 && path.carries && path.state == protocol::PathState::kActive;
+    });
+  };
+  world.RunUntil(active_by_it, 5s);
+  // It is asked for once, and not with each refresh.
+  const uint64_t requests = world.relay().requests;
+  world.Run(20s);
+  EXPECT_LE(world.relay().requests, requests + 2);
+}
+
 // --- Who may. ---
 
 TEST(Relay, IsForThoseWhoAllowEachOther) {
@@ -328,6 +358,34 @@ TEST(ChannelTable, AnAddressIsThatOfWhoBoundItLast) {
   EXPECT_EQ(table.FindBound(20001, at), std::nullopt);
   table.End(two);
   EXPECT_EQ(table.FindBound(20000, at), std::nullopt);
+}
+
+// Behind one NAT, a port of TCP and the same one of UDP are two nodes'. One in a connection neither takes the other's
+// place, nor sends in its name.
+TEST(ChannelTable, AConnectionIsElsewhereThanUdpOfTheSameNumber) {
+  ChannelTable table;
+  table.SetPorts(20000, 1);
+  const auto end = [](uint8_t number) {
+    std::array<uint8_t, 16> id{};
+    id[0] = number;
+    return ChannelEnd{.node = KeyId::FromBytes(id)};
+  };
+  const uint32_t udp = table.Make(end(1), end(2), 7, wire::Instant{1000s})->id;
+  const uint32_t tcp = table.Make(end(3), end(4), 7, wire::Instant{1000s})->id;
+  const Endpoint at = *Endpoint::Parse("192.0.2.1:5000");
+  table.Bind(*table.Find(udp), 0, at, 0);
+  EXPECT_EQ(table.FindBound(20000, at, /*stream=*/true), std::nullopt);
+  table.Bind(*table.Find(tcp), 0, at, kFirstStreamId + 8);
+  EXPECT_TRUE(table.Find(udp)->ends[0].bound());
+  EXPECT_EQ(table.FindBound(20000, at)->first->id, udp);
+  EXPECT_EQ(table.FindBound(20000, at, /*stream=*/true)->first->id, tcp);
+  table.End(udp);
+  EXPECT_EQ(table.FindBound(20000, at), std::nullopt);
+  EXPECT_EQ(table.FindBound(20000, at, /*stream=*/true)->first->id, tcp);
+  // An end that moves from the connection to UDP is not in the connection any more.
+  table.Bind(*table.Find(tcp), 0, at, 0);
+  EXPECT_EQ(table.FindBound(20000, at, /*stream=*/true), std::nullopt);
+  EXPECT_EQ(table.FindBound(20000, at)->first->id, tcp);
 }
 
 // --- Attacks. ---

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -312,7 +313,7 @@ TEST_F(StreamProgramTest, AThousandConnectionsTakeTheirShareAlone) {
     connect(fd.get(), address.get(), address.size());
     crowd.push_back(std::move(fd));
   }
-  ASSERT_TRUE(Until([&] { return Streams()["refused"]["source"].get<uint64_t>() > 0; }));
+  ASSERT_TRUE(Until([&] { return Streams()["refused"]["evicted"].get<uint64_t>() > 0; }));
   EXPECT_LE(Streams()["open"].get<uint64_t>(), kMaxStreamsOfSource);
   ExpectServes();
 }
@@ -332,14 +333,69 @@ TEST_F(StreamProgramTest, WhoStopsReadingHoldsNobodyUp) {
   ExpectServes();
 }
 
-TEST_F(StreamProgramTest, ItHasTheCertificateThatItIsGiven) {
+// A certificate of this name, in tls.pem, and its key. False: there is no openssl.
+bool Certify(const Directory& directory, const std::string& name, const std::string& days = "30") {
   Program openssl({"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                   "-subj", "/CN=given.example", "-days", "30", "-keyout", directory_ / "tls.key",
-                   "-out", directory_ / "tls.pem"},
+                   "-subj", "/CN=" + name, "-days", days, "-keyout", directory / "tls.key", "-out",
+                   directory / "tls.pem"},
                   "/usr/bin/openssl");
-  if (openssl.Wait() != 0) GTEST_SKIP() << "there is no openssl";
+  if (openssl.Wait() != 0) return false;
+  chmod((directory / "tls.key").c_str(), 0600);
+  return true;
+}
+
+// Renewed while the map runs: a node's connection goes on, and the next one has the new certificate. Files that do not
+// belong together change nothing.
+TEST_F(StreamProgramTest, ACertificateIsRenewedWhileItRuns) {
+  if (!Certify(directory_, "first.example")) GTEST_SKIP() << "there is no openssl";
   more_ = "  cert: tls.pem\n  key: tls.key\n";
-  chmod((directory_ / "tls.key").c_str(), 0600);
+  Start();
+  StreamNode node(5, key_.Public(), udp_, tcp_);
+  ASSERT_TRUE(StreamNode::RunUntil({&node}, [&] { return node.node.registered(); }));
+  const auto name = [&] {
+    SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+    const os::UniqueFd fd = Dial(tcp_);
+    SSL* const ssl = SSL_new(context);
+    SSL_set_fd(ssl, fd.get());
+    EXPECT_TRUE(Until([&] { return SSL_connect(ssl) == 1; }));
+    char text[256] = {};
+    X509* const certificate = SSL_get1_peer_certificate(ssl);
+    X509_NAME_oneline(X509_get_subject_name(certificate), text, sizeof(text));
+    X509_free(certificate);
+    SSL_free(ssl);
+    SSL_CTX_free(context);
+    return std::string(text);
+  };
+  const auto reload = [&] {
+    AskMap(directory_ / "map.sock", "reload\n");
+    nlohmann::json report;
+    EXPECT_TRUE(Until([&] {
+      report = AskMap(directory_ / "map.sock", "reload show\n");
+      if (report.contains("reload")) report = report["reload"][0];
+      return report["state"] == "applied" || report["state"] == "refused" ||
+             report["state"] == "failed" || report["state"] == "rolled_back";
+    }));
+    return report;
+  };
+  EXPECT_EQ(name(), "/CN=first.example");
+  ASSERT_TRUE(Certify(directory_, "second.example"));
+  EXPECT_EQ(reload()["state"], "applied");
+  EXPECT_EQ(name(), "/CN=second.example");
+  // Its certificate alone is another one.
+  std::filesystem::copy_file(directory_ / "tls.key", directory_ / "tls.old");
+  ASSERT_TRUE(Certify(directory_, "third.example"));
+  std::filesystem::rename(directory_ / "tls.old", directory_ / "tls.key");
+  const nlohmann::json refused = reload();
+  EXPECT_NE(refused["state"], "applied");
+  EXPECT_THAT(refused.dump(), ::testing::HasSubstr("its key is not that of its certificate"));
+  EXPECT_EQ(name(), "/CN=second.example");
+  EXPECT_EQ(node.tls().end(), End::kNone);
+  EXPECT_EQ(Streams()["proven"], 1);
+}
+
+TEST_F(StreamProgramTest, ItHasTheCertificateThatItIsGiven) {
+  if (!Certify(directory_, "given.example")) GTEST_SKIP() << "there is no openssl";
+  more_ = "  cert: tls.pem\n  key: tls.key\n";
   Start();
   SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
   const os::UniqueFd fd = Dial(tcp_);

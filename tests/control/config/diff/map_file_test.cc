@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -118,6 +119,29 @@ TEST_F(MapFileTest, WhatTheFilesOfAStoreHoldCounts) {
   EXPECT_THAT(Differences(store, "store:\n  redis: [\"192.0.2.1:6380\"]\n"),
               testing::HasSubstr("6379"));
   EXPECT_THAT(Differences(store, ""), testing::HasSubstr("store"));
+}
+
+// A certificate that was renewed is another one, and followed while the map runs.
+TEST_F(MapFileTest, WhatTheFilesOfStreamsHoldCountsAndIsFollowed) {
+  dir_.Write("pem", "one");
+  dir_.Write("tls", "secret one");
+  std::filesystem::permissions(dir_.At("tls"), std::filesystem::perms::owner_read);
+  const std::string stream = "stream: {listen: [\"127.0.0.1:443\"], cert: pem, key: tls}\n";
+  const MapFile before = Load(stream);
+  EXPECT_EQ(DiffText(Diff(before.config, Load(stream).config)), DiffText({}));
+  dir_.Write("pem", "two");
+  std::filesystem::remove(dir_.At("tls"));
+  dir_.Write("tls", "secret two");
+  std::filesystem::permissions(dir_.At("tls"), std::filesystem::perms::owner_read);
+  const MapFile after = Load(stream);
+  EXPECT_EQ(DiffText(Diff(before.config, after.config)),
+            absl::StrCat("~ map_server\n    stream.cert: ", dir_.At("pem"), " -> ", dir_.At("pem"),
+                         ", with other contents\n    stream.key: ", dir_.At("tls"), " -> ",
+                         dir_.At("tls"), ", with other contents\n"));
+  EXPECT_EQ(WhatNeedsRestart(Diff(before.config, after.config), after), "");
+  const MapFile moved = Load("stream: {listen: [\"127.0.0.1:444\"], cert: pem, key: tls}\n");
+  EXPECT_THAT(WhatNeedsRestart(Diff(before.config, moved.config), moved),
+              testing::HasSubstr("stream.listen"));
 }
 
 TEST_F(MapFileTest, AListThatIsBeingWrittenIsNotFollowedBeforeItStands) {
