@@ -115,12 +115,12 @@ bool LanFinder::FollowPort(wire::PortId id, const protocol::PortState& state) {
     for (const auto family : {LanSocket::Family::kV4, LanSocket::Family::kV6}) {
       std::unique_ptr<LanSocket>& socket = link.sockets[static_cast<size_t>(family)];
       if (socket != nullptr) continue;
-      auto opened = LanSocket::Open(
-          loop_, family, *interface, protocol::kLanUdpPort, protocol::kLanHops,
-          [this, id](int hops, const wire::IpAddress& from, wire::Bytes bytes) {
-            discovery_->Handle(loop_.now(), id, hops, from, bytes);
-            serve_again_.Schedule();
-          });
+      auto opened =
+          LanSocket::Open(loop_, family, *interface, protocol::kLanUdpPort, protocol::kLanHops,
+                          [this, id](int hops, const wire::IpAddress& from, wire::Bytes bytes) {
+                            discovery_->Handle(loop_.now(), id, hops, from, bytes);
+                            serve_again_.Schedule();
+                          });
       if (opened.ok()) socket = *std::move(opened);
     }
     // A machine may be without one of the families.

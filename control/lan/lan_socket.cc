@@ -147,13 +147,13 @@ bool LanSocket::ReadOne() {
   message.msg_control = control;
   message.msg_controllen = sizeof(control);
   const ssize_t size = recvmsg(fd_.get(), &message, MSG_DONTWAIT);
-  if (size < 0) return errno != EAGAIN && errno != EWOULDBLOCK;  // else: an error, which is read now
+  if (size < 0)
+    return errno != EAGAIN && errno != EWOULDBLOCK;  // else: an error, which is read now
   const wire::IpAddress from = sender.ToEndpoint().value_or(wire::Endpoint()).address;
   if (loud_.Note(loop_.now(), from)) Mute();
   if (loud_.Has(from)) return true;
   const bool whole = (message.msg_flags & MSG_TRUNC) == 0;
-  handler_(HopsOf(message), from,
-           wire::Bytes(bytes.data(), whole ? static_cast<size_t>(size) : 0));
+  handler_(HopsOf(message), from, wire::Bytes(bytes.data(), whole ? static_cast<size_t>(size) : 0));
   return true;
 }
 

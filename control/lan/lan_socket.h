@@ -32,8 +32,7 @@ class LanSocket {
     int index = 0;
   };
   // `hops`: the hop limit with which it came, as it says from this address. It may not destroy the socket.
-  using Handler =
-      std::function<void(int hops, const wire::IpAddress& from, wire::Bytes datagram)>;
+  using Handler = std::function<void(int hops, const wire::IpAddress& from, wire::Bytes datagram)>;
 
   // `port` is the group's, `hops` what is sent with. The error does not name the interface.
   static absl::StatusOr<std::unique_ptr<LanSocket>> Open(Loop& loop, Family family,

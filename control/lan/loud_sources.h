@@ -40,7 +40,8 @@ class LoudSources {
     wire::Instant until;
   };
   std::vector<Loud> loud_;
-  absl::flat_hash_map<wire::IpAddress, int> counts_;  // of this second; bounded by what is read in it
+  absl::flat_hash_map<wire::IpAddress, int>
+      counts_;  // of this second; bounded by what is read in it
   wire::Instant begun_{};
 };
 

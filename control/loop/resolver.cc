@@ -380,14 +380,14 @@ class ResolverImpl : public Resolver {
     uint64_t round_ = 0;
     bool asking_ = false;
     bool asked_more_ = false;
-    bool everywhere_ = false;              // all are heard in this round
-    bool first_answered_ = false;          // the first question, for both families
+    bool everywhere_ = false;               // all are heard in this round
+    bool first_answered_ = false;           // the first question, for both families
     bool has_v4_ = false, has_v6_ = false;  // answered for by somebody in this round
-    bool system_asked_ = false;            // and has not answered; perhaps since an earlier round
-    size_t unanswered_ = 0;                // by name servers, in this round
-    uint64_t found_ = 0;                   // the last round that found something
-    std::vector<Found> found_now_;         // in this round
-    std::optional<absl::Status> denied_;   // in this round: somebody knows that there are no records
+    bool system_asked_ = false;             // and has not answered; perhaps since an earlier round
+    size_t unanswered_ = 0;                 // by name servers, in this round
+    uint64_t found_ = 0;                    // the last round that found something
+    std::vector<Found> found_now_;          // in this round
+    std::optional<absl::Status> denied_;  // in this round: somebody knows that there are no records
     std::optional<absl::Status> failure_;  // of this round, the first
     std::optional<wire::Instant> found_at_;
     std::string problem_;  // of the last round

@@ -25,9 +25,6 @@ namespace warp::control {
 using Servers = std::vector<std::vector<wire::Endpoint>>;
 using ServersHandler = std::function<void(const absl::StatusOr<Servers>&)>;
 
-// What domains call the service of a map.
-inline constexpr char kMapService[] = "_warp-map._udp";
-
 // `handler` is called as that of Resolver::Watch is. `address` is as above, and `resolver` outlives the result.
 [[nodiscard]] std::unique_ptr<Resolver::Name> WatchServers(Resolver& resolver,
                                                            absl::string_view address,

@@ -62,7 +62,8 @@ class LanHeard {
     uint16_t interface;
     uint64_t number;  // the newest
     uint16_t udp_port;
-    std::vector<wire::IpAddress> addresses;  // empty: forgotten. Its number stays, so that it does not count again
+    std::vector<wire::IpAddress>
+        addresses;  // empty: forgotten. Its number stays, so that it does not count again
     Instant heard;
   };
   struct Heard {

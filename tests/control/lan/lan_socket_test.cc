@@ -41,8 +41,9 @@ class LanSocketTest : public ::testing::Test {
     if (!home_.valid() || !far_.valid()) GTEST_SKIP() << "needs root";
     const std::string far = std::to_string(far_.tid());
     for (NetworkNamespace* machine : {&home_, &far_}) {  // addresses serve at once
-      ASSERT_TRUE(machine->Sh("echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad &&"
-                              "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad"));
+      ASSERT_TRUE(
+          machine->Sh("echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad &&"
+                      "echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad"));
     }
     for (const char* i : {"0", "1"}) {
       const std::string up = std::string("up") + i, d = std::string("d") + i;
@@ -64,7 +65,7 @@ class LanSocketTest : public ::testing::Test {
   }
   // A socket at an interface of this thread's machine. What it hears is kept by the interface's name.
   std::unique_ptr<LanSocket> Open(Loop& loop, Family family, const std::string& name) {
-    const LanSocket::Interface interface{name, static_cast<int>(if_nametoindex(name.c_str()))};
+    const LanSocket::Interface interface { name, static_cast<int>(if_nametoindex(name.c_str())) };
     auto opened = LanSocket::Open(
         loop, family, interface, kPort, kHops,
         [this, name](int hops, const wire::IpAddress& from, wire::Bytes bytes) {
@@ -77,7 +78,8 @@ class LanSocketTest : public ::testing::Test {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
   }
   // As another program of `far` sends, under that source address.
-  static void SendFrom(const char* source, const char* to, const std::string& text, int hops = 255) {
+  static void SendFrom(const char* source, const char* to, const std::string& text,
+                       int hops = 255) {
     const int by = static_cast<int>(if_nametoindex("d0"));
     const os::SocketAddress own({*wire::IpAddress::Parse(source), 0}, static_cast<uint32_t>(by));
     const os::SocketAddress group({*wire::IpAddress::Parse(to), kPort}, static_cast<uint32_t>(by));
@@ -192,7 +194,8 @@ TEST_F(LanSocketTest, OneStationThatFloodsKeepsNoOtherFromBeingHeard) {
 }
 
 TEST(LoudSources, AreHeardAgainAfterAWhile) {
-  const wire::IpAddress a = *wire::IpAddress::Parse("fe80::1"), b = *wire::IpAddress::Parse("fe80::2");
+  const wire::IpAddress a = *wire::IpAddress::Parse("fe80::1"),
+                        b = *wire::IpAddress::Parse("fe80::2");
   wire::Instant now = wire::Instant{} + std::chrono::hours(1);
   LoudSources loud;
   for (int second = 0; second < 5; ++second, now += LoudSources::kSecond) {

@@ -180,8 +180,8 @@ class NameServer {
       if (type != (v6 ? kTypeAaaa : kTypeA)) continue;
       ++answer[7];
       const uint8_t size = v6 ? 16 : 4;
-      const uint8_t record[] = {
-          0xc0, kHeader, 0, static_cast<uint8_t>(type), 0, 1, 0, 0, 0, 0, 0, size};
+      const uint8_t record[] = {0xc0, kHeader, 0,   static_cast<uint8_t>(type), 0, 1, 0, 0, 0,
+                                0,    0,       size};
       answer.insert(answer.end(), record, record + sizeof(record));
       uint8_t bytes[16];
       inet_pton(v6 ? AF_INET6 : AF_INET, address.c_str(), bytes);
