@@ -303,9 +303,18 @@ void Assembly::OnPublished(const Links::Published& published) {
   observer->NotePeers(peers, *links);
   lan->NotePeers(peers);
   lan->Follow();
+  TellResolver();
   TellStatus();
   for (const protocol::PeerStatus& peer : peers) remotes->SetSilent(peer.id, !peer.connected);
   traffic->RoutesChanged(published.routes);
+}
+
+void Assembly::TellResolver() {
+  std::vector<wire::IpAddress> now;
+  for (const auto& [id, state] : protocol->ports()) {
+    if (state.up) now.insert(now.end(), state.addresses.begin(), state.addresses.end());
+  }
+  if (std::exchange(uplink_addresses, now) != now) resolver->NoteUplinks();
 }
 
 void Assembly::TellStatus() {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,6 +34,7 @@
 #include "control/tunnel/traffic.h"
 #include "dataplane/facade/dataplane.h"
 #include "dataplane/os/unique_fd.h"
+#include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/time.h"
 
 namespace warp::control {
@@ -74,11 +76,13 @@ class Assembly {
   std::unique_ptr<Traffic> traffic;
   std::unique_ptr<Remotes> remotes;
   std::unique_ptr<LanFinder> lan;
+  std::vector<wire::IpAddress> uplink_addresses;  // of ports that are up, as the resolver was told
   std::unique_ptr<NodeReload> reload_target;
   std::unique_ptr<Reload> reload;
 
   // Tells the service manager what there is of peers.
   void TellStatus();
+  void TellResolver();
 
  private:
   explicit Assembly(config::NodeConfig config);

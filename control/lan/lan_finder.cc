@@ -108,14 +108,19 @@ bool LanFinder::FollowPort(wire::PortId id, const protocol::PortState& state) {
   if (!told.addresses.empty()) {
     Link& link = links_[id];
     link.interface = *interface;
+    link.has_address = {};
+    for (const wire::IpAddress& address : told.addresses)
+      link.has_address[static_cast<size_t>(address.is_v4() ? LanSocket::Family::kV4
+                                                           : LanSocket::Family::kV6)] = true;
     for (const auto family : {LanSocket::Family::kV4, LanSocket::Family::kV6}) {
       std::unique_ptr<LanSocket>& socket = link.sockets[static_cast<size_t>(family)];
       if (socket != nullptr) continue;
-      auto opened = LanSocket::Open(loop_, family, *interface, protocol::kLanUdpPort,
-                                    protocol::kLanHops, [this, id](int hops, wire::Bytes bytes) {
-                                      discovery_->Handle(loop_.now(), id, hops, bytes);
-                                      serve_again_.Schedule();
-                                    });
+      auto opened =
+          LanSocket::Open(loop_, family, *interface, protocol::kLanUdpPort, protocol::kLanHops,
+                          [this, id](int hops, const wire::IpAddress& from, wire::Bytes bytes) {
+                            discovery_->Handle(loop_.now(), id, hops, from, bytes);
+                            serve_again_.Schedule();
+                          });
       if (opened.ok()) socket = *std::move(opened);
     }
     // A machine may be without one of the families.
@@ -149,11 +154,14 @@ void LanFinder::Serve() {
   }
 }
 
+// By the families that the interface has an address of: for another one the kernel takes the source from any interface,
+// and would tell this link an address of another.
 void LanFinder::Send(const protocol::LanTransmit& transmit) {
   const auto link = links_.find(transmit.port);
   if (link == links_.end()) return;
-  for (const auto& socket : link->second.sockets) {
-    if (socket != nullptr) socket->Send(transmit.datagram);
+  for (size_t family = 0; family < link->second.sockets.size(); ++family) {
+    LanSocket* const socket = link->second.sockets[family].get();
+    if (socket != nullptr && link->second.has_address[family]) socket->Send(transmit.datagram);
   }
 }
 

@@ -56,6 +56,7 @@ class LanFinder {
   struct Link {
     LanSocket::Interface interface;
     std::array<std::unique_ptr<LanSocket>, 2> sockets;  // of both families; null: it cannot be had
+    std::array<bool, 2> has_address{};                  // of the family
   };
 
   void Look();

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "dataplane/os/errno_status.h"
+#include "dataplane/os/socket_address.h"
 
 namespace warp::control {
 namespace {
@@ -109,6 +110,11 @@ LanSocket::LanSocket(Loop& loop, os::UniqueFd fd, Family family, const Interface
       index_(interface.index),
       port_(port),
       handler_(std::move(handler)),
+      loop_(loop),
+      hear_again_(loop,
+                  [this] {
+                    if (loud_.Expire(loop_.now())) Mute();
+                  }),
       read_again_(loop, [this] { Read(); }),
       watch_(loop, fd_.get(), POLLIN, [this](uint32_t) {
         if (!read_again_.running()) Read();
@@ -122,22 +128,38 @@ bool LanSocket::Send(wire::Bytes datagram) {
 }
 
 void LanSocket::Read() {
-  std::array<uint8_t, kLargest> bytes;
   for (int i = 0; i < kReadAtATime; ++i) {
-    iovec vector{.iov_base = bytes.data(), .iov_len = bytes.size()};
-    alignas(cmsghdr) char control[128];
-    msghdr message{};
-    message.msg_iov = &vector;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof(control);
-    const ssize_t size = recvmsg(fd_.get(), &message, MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (size < 0) continue;  // an error of the interface, which reading it has taken away
-    const bool whole = (message.msg_flags & MSG_TRUNC) == 0;
-    handler_(HopsOf(message), wire::Bytes(bytes.data(), whole ? static_cast<size_t>(size) : 0));
+    if (!ReadOne()) return;
   }
   read_again_.Set(kReadAgain);
+}
+
+bool LanSocket::ReadOne() {
+  std::array<uint8_t, kLargest> bytes;
+  iovec vector{.iov_base = bytes.data(), .iov_len = bytes.size()};
+  alignas(cmsghdr) char control[128];
+  os::SocketAddress sender;
+  msghdr message{};
+  message.msg_name = sender.get();
+  message.msg_namelen = os::SocketAddress::capacity();
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  const ssize_t size = recvmsg(fd_.get(), &message, MSG_DONTWAIT);
+  if (size < 0)
+    return errno != EAGAIN && errno != EWOULDBLOCK;  // else: an error, which is read now
+  const wire::IpAddress from = sender.ToEndpoint().value_or(wire::Endpoint()).address;
+  if (loud_.Note(loop_.now(), from)) Mute();
+  if (loud_.Has(from)) return true;
+  const bool whole = (message.msg_flags & MSG_TRUNC) == 0;
+  handler_(HopsOf(message), from, wire::Bytes(bytes.data(), whole ? static_cast<size_t>(size) : 0));
+  return true;
+}
+
+void LanSocket::Mute() {
+  loud_.Apply(fd_.get(), family_ == Family::kV6);
+  if (loud_.NextExpiry() != wire::kNever) hear_again_.SetAt(loud_.NextExpiry());
 }
 
 }  // namespace warp::control

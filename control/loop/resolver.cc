@@ -1,6 +1,8 @@
 #include "control/loop/resolver.h"
 
 #include <poll.h>
+#include <sodium.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <optional>
@@ -24,6 +26,8 @@ struct Found {
 using Result = absl::StatusOr<Found>;
 
 constexpr size_t kMostEndpoints = 16;
+// Of which fewer are tried.
+constexpr size_t kMostRecords = 64;
 // Look-ups of the system that may hang at the same time. Names that name servers know do not wait for one.
 constexpr size_t kSystemThreads = 64;
 
@@ -41,11 +45,22 @@ absl::StatusOr<HostPort> ParseName(absl::string_view text) {
   return HostPort{std::string(text.substr(0, colon)), static_cast<uint16_t>(port)};
 }
 
-// Of too many, each family keeps its half at least: a name server must not be able to hide one behind the other.
-void Shorten(std::vector<wire::Endpoint>& endpoints) {
+// Of too many, each family keeps its half at least: a name server must not be able to hide one behind the other. Which
+// ones are kept is another choice each `turn`, so that all of them are tried at some time.
+void Rotate(std::vector<wire::Endpoint>::iterator begin, std::vector<wire::Endpoint>::iterator end,
+            size_t turn) {
+  const auto size = static_cast<size_t>(end - begin);
+  if (size > kMostEndpoints / 2)
+    std::rotate(begin, begin + static_cast<ptrdiff_t>(turn * (kMostEndpoints / 2) % size), end);
+}
+
+void Shorten(std::vector<wire::Endpoint>& endpoints, size_t turn) {
+  if (endpoints.size() <= kMostEndpoints) return;
   const auto middle =
       std::stable_partition(endpoints.begin(), endpoints.end(),
                             [](const wire::Endpoint& one) { return one.address.is_v4(); });
+  Rotate(endpoints.begin(), middle, turn);
+  Rotate(middle, endpoints.end(), turn);
   auto v4 = static_cast<size_t>(middle - endpoints.begin());
   size_t v6 = endpoints.size() - v4;
   while (v4 + v6 > kMostEndpoints) --(v4 > v6 ? v4 : v6);
@@ -55,7 +70,7 @@ void Shorten(std::vector<wire::Endpoint>& endpoints) {
 }
 
 // Addresses of the name, or why there are none.
-Result EndpointsOf(const HostPort& name, const Answer& answer) {
+Result EndpointsOf(const HostPort& name, const Answer& answer, size_t turn) {
   if (!answer.ok()) {
     return absl::NotFoundError(
         absl::StrCat("cannot resolve ", name.host, ": ", answer.status().message()));
@@ -66,7 +81,7 @@ Result EndpointsOf(const HostPort& name, const Answer& answer) {
   std::sort(found.endpoints.begin(), found.endpoints.end());
   found.endpoints.erase(std::unique(found.endpoints.begin(), found.endpoints.end()),
                         found.endpoints.end());
-  Shorten(found.endpoints);
+  Shorten(found.endpoints, turn);
   if (found.endpoints.empty())
     return absl::NotFoundError(absl::StrCat(name.host, " has no address"));
   return found;
@@ -77,6 +92,27 @@ Result ServicesOf(const HostPort& name, const Answer& answer) {
   if (answer.ok()) return Found{.services = answer->services};
   return absl::Status(answer.status().code(),
                       absl::StrCat("cannot resolve ", name.host, ": ", answer.status().message()));
+}
+
+// What several answers have found, of which none can hide another: of too many, each has its part.
+Found Together(const std::vector<Found>& all) {
+  Found together;
+  const auto add = [](const auto& from, size_t i, size_t most, auto& to) {
+    if (i < from.size() && to.size() < most && std::find(to.begin(), to.end(), from[i]) == to.end())
+      to.push_back(from[i]);
+  };
+  size_t longest = 0;
+  for (const Found& one : all)
+    longest = std::max({longest, one.endpoints.size(), one.services.size()});
+  for (size_t i = 0; i < longest; ++i) {
+    for (const Found& one : all) {
+      add(one.endpoints, i, kMostEndpoints, together.endpoints);
+      add(one.services, i, kMostRecords, together.services);
+    }
+  }
+  std::sort(together.endpoints.begin(), together.endpoints.end());
+  std::sort(together.services.begin(), together.services.end());
+  return together;
 }
 
 class ResolverImpl : public Resolver {
@@ -123,6 +159,11 @@ class ResolverImpl : public Resolver {
     return entry;
   }
 
+  void NoteUplinks() override {
+    entries_.ForgetRounds();
+    entries_.VisitAll([](Entry& entry) { return entry.OnUplinks(); });
+  }
+
  private:
   class Entry;
   using Entries = Subscribers<Entry, Result, Name>;
@@ -136,7 +177,7 @@ class ResolverImpl : public Resolver {
           options_(resolver.options_),
           again_(resolver.loop_, [this] { Ask(); }),
           patience_(resolver.loop_, [this] { AskMore(); }),
-          give_up_(resolver.loop_, [this] { Fail(); }) {}
+          give_up_(resolver.loop_, [this] { Finish(); }) {}
 
     void Begin(HostPort name) {
       name_ = std::move(name);
@@ -165,16 +206,26 @@ class ResolverImpl : public Resolver {
         status.found.push_back(absl::StrCat(record.target, ":", record.port));
     }
 
-    void OnAnswer(uint64_t round, const Answer& answer) {
-      if (round != round_ || !asking_) return;
+    // Returns whether there was something to do.
+    bool OnUplinks() {
+      if (name_.host.empty() || (!failing_ && !silent_)) return false;
+      pace_ = failed_pace_ = options_.retry;
+      if (!asking_) again_.SetAt(std::max(resolver_.loop_.now(), asked_ + options_.retry));
+      return true;
+    }
+
+    void OnAnswer(const DnsClient::Answer& answer) {
+      if (answer.round != round_ || !asking_) return;
       --unanswered_;
-      Take(round, answer);
+      if (answer.family == 0) first_answered_ = true;
+      if (absl::IsNotFound(answer.found.status())) NoteFamily(answer.family);
+      Take(answer.round, answer.family, answer.found);
     }
 
     // It may have hung for many rounds, and is good unless a later one found something.
     void OnSystemAnswer(uint64_t round, const Answer& answer) {
       system_asked_ = false;
-      Take(round, answer);
+      Take(round, 0, answer);
     }
 
    private:
@@ -184,9 +235,14 @@ class ResolverImpl : public Resolver {
       ++round_;
       asking_ = true;
       asked_more_ = false;
-      unanswered_ = 1;
+      everywhere_ = silent_;
+      first_answered_ = has_v4_ = has_v6_ = false;
+      unanswered_ = 0;
+      found_now_.clear();
+      denied_.reset();
+      failure_.reset();
       asked_ = resolver_.loop_.now();
-      AskServers("");
+      AskServers("", 0);
       patience_.Set(options_.patience);
       give_up_.Set(options_.give_up);
     }
@@ -194,82 +250,144 @@ class ResolverImpl : public Resolver {
     void AskMore() {
       if (!asking_ || std::exchange(asked_more_, true)) return;
       patience_.Cancel();
-      for (const std::string& uplink : options_.uplinks()) {
-        ++unanswered_;
-        AskServers(uplink);
+      const std::vector<std::string> uplinks = options_.uplinks();
+      // The routes lead over the only one already.
+      if (found_now_.empty() || uplinks.size() > 1) {
+        for (const std::string& uplink : uplinks) AskServers(uplink, 0);
       }
-      if (!is_services() && !std::exchange(system_asked_, true))
-        resolver_.AskSystem(id(), round_, name_.host);
+      if (is_services() || !found_now_.empty()) return;
+      // The first question is answered when those for both families are, of which one may never be.
+      if (!first_answered_) {
+        AskServers("", AF_INET);
+        AskServers("", AF_INET6);
+      }
+      if (!std::exchange(system_asked_, true)) resolver_.AskSystem(id(), round_, name_.host);
     }
 
-    void AskServers(const std::string& interface) {
+    void AskServers(const std::string& interface, int family) {
+      ++unanswered_;
       resolver_.dns_->Ask({.id = id(),
                            .round = round_,
                            .host = name_.host,
                            .interface = interface,
+                           .family = family,
                            .services = is_services()});
     }
 
-    void Take(uint64_t round, const Answer& answer) {
-      Result result = is_services() ? ServicesOf(name_, answer) : EndpointsOf(name_, answer);
+    void Take(uint64_t round, int family, const Answer& answer) {
+      const bool now = round == round_ && asking_;
+      Result result = is_services() ? ServicesOf(name_, answer)
+                                    : EndpointsOf(name_, answer, silent_ ? round : 0);
       if (result.ok()) {
+        if (now) return TakeFound(family, *std::move(result));
         if (round <= found_) return;
         found_ = round;
         found_at_ = resolver_.loop_.now();
-        problem_.clear();
         Publish(std::move(result));
-        if (asking_) End(Pace());
         return;
       }
-      if (round != round_ || !asking_) return;
+      if (!now) return;
       if (is_services() && absl::IsNotFound(result.status())) {
-        problem_ = std::string(result.status().message());
-        Publish(std::move(result));
-        End(Pace());
-        return;
+        if (!value().has_value()) Publish(result);
+        if (!denied_.has_value()) denied_ = result.status();
+      } else if (!failure_.has_value()) {
+        failure_ = result.status();
       }
-      if (!failure_.has_value()) failure_ = result.status();
       AskMore();
-      if (unanswered_ == 0 && !system_asked_) Fail();
+      FinishIfAnswered();
+    }
+
+    // Until the round is over, nothing that was known is taken back.
+    void TakeFound(int family, Found found) {
+      found_ = round_;
+      found_at_ = resolver_.loop_.now();
+      found_now_.push_back(std::move(found));
+      NoteFamily(family);
+      if (!everywhere_ && family == 0) return Finish();
+      std::vector<Found> known = found_now_;
+      if (value().has_value() && value()->ok()) known.push_back(**value());
+      Publish(Together(known));
+      AskMore();
+      FinishIfAnswered();
+    }
+
+    // Somebody has answered for the family, 0: for both.
+    void NoteFamily(int family) {
+      has_v4_ = has_v4_ || family != AF_INET6;
+      has_v6_ = has_v6_ || family != AF_INET;
+    }
+
+    // What was known of a family for which nobody has answered.
+    Found Unanswered() const {
+      Found left;
+      if (!value().has_value() || !value()->ok()) return left;
+      for (const wire::Endpoint& one : (*value())->endpoints) {
+        if (one.address.is_v4() ? !has_v4_ : !has_v6_) left.endpoints.push_back(one);
+      }
+      return left;
+    }
+
+    void FinishIfAnswered() {
+      if (unanswered_ == 0 && !system_asked_) Finish();
     }
 
     // A failure is told once, and not where endpoints were found before: those stand.
-    void Fail() {
-      Result failure = failure_.value_or(
-          absl::NotFoundError(absl::StrCat("cannot resolve ", name_.host, ": no answer")));
-      problem_ = std::string(failure.status().message());
-      if (!value().has_value()) Publish(std::move(failure));
-      End(options_.retry);
-    }
-
-    void End(wire::Duration next) {
+    void Finish() {
+      failing_ = found_now_.empty() && !denied_.has_value();
+      if (!found_now_.empty()) {
+        problem_.clear();
+        found_now_.push_back(Unanswered());
+        Publish(Together(found_now_));
+      } else if (denied_.has_value()) {
+        problem_ = std::string(denied_->message());
+        Publish(*denied_);
+      } else {
+        Result failure = failure_.value_or(
+            absl::NotFoundError(absl::StrCat("cannot resolve ", name_.host, ": no answer")));
+        problem_ = std::string(failure.status().message());
+        if (!value().has_value()) Publish(std::move(failure));
+      }
       asking_ = false;
-      failure_.reset();
       patience_.Cancel();
       give_up_.Cancel();
-      again_.Set(next);
+      again_.Set(UpTo(Pace()));
     }
 
     wire::Duration Pace() {
-      if (!silent_) return options_.refresh;
-      const wire::Duration next = std::min(pace_, options_.refresh);
-      pace_ = 2 * next;
+      if (!failing_) failed_pace_ = options_.retry;
+      if (!failing_ && !silent_) return options_.refresh;
+      wire::Duration& pace = failing_ ? failed_pace_ : pace_;
+      const wire::Duration next = std::min(pace, options_.refresh);
+      pace = 2 * next;
       return next;
+    }
+
+    // Four fifths of it at least.
+    static wire::Duration UpTo(wire::Duration most) {
+      constexpr uint32_t kSteps = 1000;
+      return most - most / 5 * randombytes_uniform(kSteps) / kSteps;
     }
 
     ResolverImpl& resolver_;
     const ResolverOptions& options_;
     HostPort name_;  // empty: no look-up is needed. Service records have no port
     bool silent_ = false;
+    bool failing_ = false;   // the last round has found nothing, for whatever reason
     wire::Duration pace_{};  // of the next question, while silent
+    wire::Duration failed_pace_ = options_.retry;  // the same, while failing
     wire::Instant asked_{};
 
     uint64_t round_ = 0;
     bool asking_ = false;
     bool asked_more_ = false;
-    bool system_asked_ = false;            // and has not answered; perhaps since an earlier round
-    size_t unanswered_ = 0;                // by name servers, in this round
-    uint64_t found_ = 0;                   // the last round that found something
+    bool everywhere_ = false;               // all are heard in this round
+    bool first_answered_ = false;           // the first question, for both families
+    bool has_v4_ = false, has_v6_ = false;  // answered for by somebody in this round
+    bool system_asked_ = false;             // and has not answered; perhaps since an earlier round
+    size_t unanswered_ = 0;                 // by name servers, in this round
+    uint64_t found_ = 0;                    // the last round that found something
+    std::vector<Found> found_now_;          // in this round
+    std::optional<absl::Status> denied_;  // in this round: somebody knows that there are no records
     std::optional<absl::Status> failure_;  // of this round, the first
     std::optional<wire::Instant> found_at_;
     std::string problem_;  // of the last round
@@ -293,7 +411,7 @@ class ResolverImpl : public Resolver {
 
   void TakeAnswers() {
     for (const DnsClient::Answer& answer : dns_->TakeAnswers()) {
-      if (Entry* entry = entries_.Find(answer.id)) entry->OnAnswer(answer.round, answer.found);
+      if (Entry* entry = entries_.Find(answer.id)) entry->OnAnswer(answer);
     }
   }
 

@@ -2,12 +2,19 @@
 //
 //   asked ──► hosts file, name servers (DnsClient) ── found ─────────────────────────────────────────────► told
 //              │ failed, or no answer within `patience`                                       ▲
-//              └──► the same name servers over each uplink; the system's name service ────────┘ the first that finds it
-//                                                     │ all failed, or no answer within `give_up`
+//              └──► the same name servers, each family alone, and over each uplink; ──────────┘ the first that finds it
+//                   the system's name service         │ all failed, or no answer within `give_up`
 //                                                     └──► told, if nothing was ever found; asked again after `retry`
 //
 // So a name is found over any uplink that works, and one of multicast DNS or of a directory as the system finds it; and
-// neither a dead name server nor a look-up that hangs in the system holds up another name, or the end of the program.
+// neither a dead name server, nor one that answers for one family alone, nor a look-up that hangs in the system holds
+// up another name, or the end of the program.
+//
+// A name server may lie, as that of a hotel does until its guest has paid. What a silent name stands for is therefore
+// asked for everywhere, and all that is found is told together; it has to prove that it is the peer or map anyway.
+//
+// Names that are not found are asked for less and less, so that a million nodes do not keep a name server from getting
+// up again; and no two nodes go on asking at the same moment.
 #ifndef WARP_CONTROL_LOOP_RESOLVER_H_
 #define WARP_CONTROL_LOOP_RESOLVER_H_
 
@@ -31,7 +38,8 @@ namespace warp::control {
 
 struct ResolverOptions {
   wire::Duration refresh = std::chrono::seconds(60);  // until a name that was found is asked again
-  wire::Duration retry = std::chrono::seconds(5);  // until a name that was not found is tried again
+  // Until a name that was not found is tried again; then twice as long, and so on up to `refresh`.
+  wire::Duration retry = std::chrono::seconds(5);
   wire::Duration patience = std::chrono::seconds(1);  // until other ways are tried beside the first
   wire::Duration give_up =
       std::chrono::seconds(8);  // until a question without an answer has failed
@@ -79,10 +87,12 @@ class Resolver {
   [[nodiscard]] virtual std::unique_ptr<Name> Watch(absl::string_view host_port,
                                                     Handler handler) = 0;
   // The same of service records (RFC 2782), by their whole name: "_warp-map._udp.example.net". Only name servers are
-  // asked, which know of them alone. NotFound, as soon as one has said so, also where records were found before: there
-  // are none.
+  // asked, which know of them alone. NotFound: there are none. Where records were found before, all that answer have to
+  // say so; otherwise it is told as soon as one has, and the others are asked none the less.
   [[nodiscard]] virtual std::unique_ptr<Name> WatchServices(absl::string_view name,
                                                             ServicesHandler handler) = 0;
+  // An uplink has come, or has other addresses: names that are not found, or silent, are asked soon.
+  virtual void NoteUplinks() {}
 };
 
 }  // namespace warp::control

@@ -61,7 +61,9 @@ class OfDomain : public Resolver::Name {
     if (found.ok()) {
       for (const ServiceRecord& record : InOrder(*found, UpTo))
         places.push_back(absl::StrCat(record.target, ":", record.port));
-    } else if (absl::IsNotFound(found.status())) {
+    } else if (absl::IsNotFound(found.status()) ||
+               (targets_.empty() && !absl::IsFailedPrecondition(found.status()))) {
+      // Where nobody says whether there are records, the domain is tried meanwhile.
       places.push_back(absl::StrCat(domain_, ":", wire::kDefaultPort));
     } else if (targets_.empty()) {
       handler_(found.status());

@@ -2,7 +2,7 @@
 //
 //   "map.example.net:13116"   one server, by all addresses of the name
 //   "example.net"             those that the records _warp-map._udp.example.net name (RFC 2782); where there are none,
-//                             the name itself, at WARP's port
+//                             or nobody has said yet whether there are, the name itself, at WARP's port
 //
 // Each target is a name with a clock of its own, so that one which nobody answers holds up no other. What was found
 // stands while later look-ups fail.
@@ -24,9 +24,6 @@ namespace warp::control {
 // The addresses of each server.
 using Servers = std::vector<std::vector<wire::Endpoint>>;
 using ServersHandler = std::function<void(const absl::StatusOr<Servers>&)>;
-
-// What domains call the service of a map.
-inline constexpr char kMapService[] = "_warp-map._udp";
 
 // `handler` is called as that of Resolver::Watch is. `address` is as above, and `resolver` outlives the result.
 [[nodiscard]] std::unique_ptr<Resolver::Name> WatchServers(Resolver& resolver,

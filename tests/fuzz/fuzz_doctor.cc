@@ -38,6 +38,9 @@ class Parrot : public Machine {
   absl::StatusOr<std::vector<wire::IpAddress>> Resolve(const std::string&) const override {
     return absl::NotFoundError(text_);
   }
+  absl::StatusOr<std::vector<ServicePlace>> ResolveServices(const std::string&) const override {
+    return std::vector<ServicePlace>{{text_, 13116}};
+  }
   std::vector<absl::Status> KnockAt(const std::vector<Knock>& knocks) const override {
     return std::vector<absl::Status>(knocks.size(), absl::NotFoundError("Connection refused"));
   }

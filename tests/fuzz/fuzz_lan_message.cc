@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   protocol::LanDiscovery lan(13116, 1);
   lan.SetPort(now, 0, {.addresses = {wire::IpAddress::V4({192, 0, 2, 1})}});
   lan.SetPeer(now, 0, {std::make_shared<const protocol::LanKeys>()});
-  const protocol::LanDrop drop = lan.Handle(now, 0, protocol::kLanHops, bytes);
+  const protocol::LanDrop drop =
+      lan.Handle(now, 0, protocol::kLanHops, wire::IpAddress::V4({192, 0, 2, 7}), bytes);
   WARP_FUZZ_CHECK((drop == protocol::LanDrop::kMalformed) == !decoded);
   return 0;
 }

@@ -37,7 +37,7 @@ LAYERS = {
     + ["control/status/reload_requests", "control/status/status_version"],
     "tools/link/model": ["tools/link/model", "tools/gauge/latency_histogram"],
     "tools/watch/model": ["tools/watch/model", "tools/ask/values", "tools/terminal"],
-    "tools": ["dataplane/wire", "dataplane/os", "control/config", "tools"],
+    "tools": ["dataplane/wire", "dataplane/os", "control/config", "control/loop/names", "tools"],
     "control": ["dataplane/wire", "dataplane/os", "dataplane/facade", "control"],
 }
 

@@ -21,6 +21,7 @@ class FakeMachine : public Machine {
   std::map<std::string, absl::StatusOr<std::string>> programs;  // by their words, parted by spaces
   std::map<std::string, os::PciFacts> cards;
   std::map<std::string, absl::StatusOr<std::vector<wire::IpAddress>>> names;
+  std::map<std::string, absl::StatusOr<std::vector<ServicePlace>>> services;
   std::map<std::string, absl::Status> knocks;  // by "INTERFACE ADDRESS:PORT"; without an entry: OK
   std::map<std::string, std::string> daemons;
   std::optional<bool> clock = true;
@@ -74,6 +75,11 @@ class FakeMachine : public Machine {
   uid_t User() const override { return user; }
   absl::StatusOr<std::vector<wire::IpAddress>> Resolve(const std::string& host) const override {
     return Find(names, host);
+  }
+  absl::StatusOr<std::vector<ServicePlace>> ResolveServices(
+      const std::string& name) const override {
+    const auto found = services.find(name);
+    return found == services.end() ? absl::NotFoundError("no records") : found->second;
   }
   std::vector<absl::Status> KnockAt(const std::vector<Knock>& at) const override {
     std::vector<absl::Status> results;

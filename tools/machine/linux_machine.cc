@@ -105,6 +105,11 @@ absl::StatusOr<std::vector<wire::IpAddress>> LinuxMachine::Resolve(const std::st
   return ResolveHost(host, kPatience);
 }
 
+absl::StatusOr<std::vector<ServicePlace>> LinuxMachine::ResolveServices(
+    const std::string& name) const {
+  return ResolveServiceRecords(name, kPatience);
+}
+
 std::vector<absl::Status> LinuxMachine::KnockAt(const std::vector<Knock>& knocks) const {
   return KnockByUdp(knocks, std::chrono::seconds(1));
 }

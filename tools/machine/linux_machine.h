@@ -24,6 +24,7 @@ class LinuxMachine : public Machine {
   uid_t User() const override;
 
   absl::StatusOr<std::vector<wire::IpAddress>> Resolve(const std::string& host) const override;
+  absl::StatusOr<std::vector<ServicePlace>> ResolveServices(const std::string& name) const override;
   std::vector<absl::Status> KnockAt(const std::vector<Knock>& knocks) const override;
   absl::StatusOr<std::string> AskStatus(const std::string& socket) const override;
 };

@@ -27,6 +27,12 @@ struct Knock {
   wire::Endpoint to;
 };
 
+// Of a service record.
+struct ServicePlace {
+  std::string host;
+  uint16_t port = 0;
+};
+
 struct FileAccess {
   mode_t mode = 0;
   uid_t user = 0;
@@ -60,6 +66,10 @@ class Machine {
 
   // --- The network, and daemons. ---
   virtual absl::StatusOr<std::vector<wire::IpAddress>> Resolve(const std::string& host) const = 0;
+  // What the service records of this name say (RFC 2782), in the order of their priorities. As DnsClient::Answer has it:
+  // NotFound where there are none.
+  virtual absl::StatusOr<std::vector<ServicePlace>> ResolveServices(
+      const std::string& name) const = 0;
   // Sends an empty datagram for each, all at once, and waits a second for what the network says about them. OK: nothing
   // against it, which is all that a stranger gets from a node or a map. NotFound: nobody listens there.
   virtual std::vector<absl::Status> KnockAt(const std::vector<Knock>& knocks) const = 0;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <thread>
 
+#include "control/loop/names/dns_client.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/socket_address.h"
 #include "dataplane/os/unique_fd.h"
@@ -81,6 +82,30 @@ Addresses ResolveHost(const std::string& host, std::chrono::milliseconds patienc
     return absl::DeadlineExceededError("no name server answers");
   }
   return answer.get();
+}
+
+absl::StatusOr<std::vector<ServicePlace>> ResolveServiceRecords(
+    const std::string& name, std::chrono::milliseconds patience) {
+  const absl::Status silence = absl::DeadlineExceededError("no name server answers");
+  auto client = control::DnsClient::Start();
+  if (!client.ok()) return client.status();
+  (*client)->Ask({.host = name, .services = true});
+  const Clock::time_point deadline = Clock::now() + patience;
+  while (true) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd ready{.fd = (*client)->fd(), .events = POLLIN, .revents = 0};
+    if (left <= 0) return silence;
+    if (poll(&ready, 1, static_cast<int>(left)) <= 0) continue;
+    for (const control::DnsClient::Answer& answer : (*client)->TakeAnswers()) {
+      if (!answer.found.ok()) return answer.found.status();
+      std::vector<ServicePlace> places;  // sorted by their priorities
+      for (const control::ServiceRecord& record : answer.found->services) {
+        if (places.size() < control::kMostServices) places.push_back({record.target, record.port});
+      }
+      return places;
+    }
+  }
 }
 
 std::vector<absl::Status> KnockByUdp(const std::vector<Knock>& knocks,

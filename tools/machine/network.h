@@ -12,6 +12,9 @@
 
 namespace warp::tools {
 
+// As Machine::ResolveServices; DeadlineExceeded where it takes longer.
+absl::StatusOr<std::vector<ServicePlace>> ResolveServiceRecords(const std::string& name,
+                                                                std::chrono::milliseconds patience);
 // By the system's resolver, on a thread that is left to itself when it takes longer. DeadlineExceeded or NotFound.
 absl::StatusOr<std::vector<wire::IpAddress>> ResolveHost(const std::string& host,
                                                          std::chrono::milliseconds patience);

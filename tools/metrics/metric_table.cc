@@ -29,6 +29,12 @@ constexpr Metric kMetrics[] = {
      "registered"},
     {"warp_interfaces_without_port", kGauge, "patterns[].without_port",
      "Interfaces that match a pattern and have no port."},
+    {"warp_discovery_sent_total", kCounter, "node.discovery.sent",
+     "Announcements made for peers on the same links."},
+    {"warp_discovery_heard_total", kCounter, "node.discovery.heard",
+     "Announcements of peers on the same links."},
+    {"warp_discovery_dropped_total", kCounter, "node.discovery.dropped.<reason>",
+     "Announcements that were not taken, by the reason."},
 
     // Of a port.
     {"warp_port_up", kWord, "ports[].state", "Whether the port is open and its link is up.", 1,

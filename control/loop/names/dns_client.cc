@@ -85,7 +85,7 @@ class Inquiry {
       return;
     }
     ares_addrinfo_hints hints{};
-    hints.ai_family = AF_UNSPEC;
+    hints.ai_family = question_.family == 0 ? AF_UNSPEC : question_.family;
     hints.ai_socktype = SOCK_DGRAM;
     hints.ai_flags = ARES_AI_NOSORT;
     ares_getaddrinfo(
@@ -98,7 +98,10 @@ class Inquiry {
 
   bool finished() const { return finished_; }
   Answer TakeAnswer() {
-    return {.id = question_.id, .round = question_.round, .found = std::move(found_)};
+    return {.id = question_.id,
+            .round = question_.round,
+            .family = question_.family,
+            .found = std::move(found_)};
   }
 
   void AddFds(std::vector<pollfd>& fds) const {
@@ -143,10 +146,10 @@ class Inquiry {
         AddAddress(node->ai_addr, node->ai_addrlen, found.addresses);
       }
       found_ = std::move(found);
-    } else if (question_.services) {  // before anybody was asked
-      found_ = absl::UnavailableError(ares_strerror(status));
-    } else {
+    } else if (!question_.services && (status == ARES_ENODATA || status == ARES_ENOTFOUND)) {
       found_ = absl::NotFoundError(ares_strerror(status));
+    } else {
+      found_ = absl::UnavailableError(ares_strerror(status));
     }
     if (list != nullptr) ares_freeaddrinfo(list);
   }

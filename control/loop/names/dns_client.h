@@ -39,14 +39,16 @@ class DnsClient {
     uint64_t round = 0;
     std::string host;
     std::string interface;  // empty: as the routes say
+    int family = 0;         // AF_INET or AF_INET6: addresses of this one alone
     bool services =
         false;  // `host` is the name of service records, such as _warp-map._udp.example.net
   };
   struct Answer {
     uint64_t id = 0;
     uint64_t round = 0;
-    // NotFound: with the reason, not the name. Of service records it means that there are none; what else goes wrong
-    // has another code, as ReadServices says.
+    int family = 0;  // of the question
+    // NotFound: there are none; what else goes wrong has another code, of service records as ReadServices says. With
+    // the reason, not the name.
     absl::StatusOr<DnsFound> found;
   };
 

@@ -21,6 +21,9 @@ struct ServiceRecord {
   friend auto operator<=>(const ServiceRecord&, const ServiceRecord&) = default;
 };
 
+// What domains call the service of a map.
+inline constexpr char kMapService[] = "_warp-map._udp";
+
 // Of what an answer names, the rest is left out.
 inline constexpr size_t kMostServices = 8;
 

@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -13,6 +14,10 @@ namespace {
 
 constexpr size_t kCopies = 32;
 
+bool HaveCommon(const std::vector<wire::IpAddress>& a, const std::vector<wire::IpAddress>& b) {
+  return std::find_first_of(a.begin(), a.end(), b.begin(), b.end()) != a.end();
+}
+
 uint64_t RandomEpoch() {
   uint64_t epoch;
   randombytes_buf(&epoch, sizeof(epoch));
@@ -22,7 +27,7 @@ uint64_t RandomEpoch() {
 }  // namespace
 
 LanDiscovery::LanDiscovery(uint16_t listen_port, uint64_t seed)
-    : listen_port_(listen_port), epoch_(RandomEpoch()), random_(seed) {}
+    : listen_port_(listen_port), random_(seed) {}
 
 // --- What is there. ---
 
@@ -31,6 +36,14 @@ void LanDiscovery::SetPort(Instant now, wire::PortId id, const LanPort& state) {
   Port& port = it->second;
   if (!added && port.state == state) return;
   const bool same = port.state.addresses == state.addresses;
+  if (state.addresses.empty() && !port.state.addresses.empty())
+    port.last_had = port.state.addresses;
+  const bool elsewhere = port.state.addresses.empty() && !state.addresses.empty() &&
+                         !HaveCommon(port.last_had, state.addresses);
+  if (added || elsewhere) {
+    port.epoch = RandomEpoch();
+    port.number = 0;
+  }
   port.state = state;
   if (port.state.addresses.size() > kLanMaxAddresses) port.state.addresses.resize(kLanMaxAddresses);
   if (same && !added) return;
@@ -87,26 +100,29 @@ void LanDiscovery::SearchSoon(Instant now, Port& port) {
 
 // --- What arrives. ---
 
-LanDrop LanDiscovery::Handle(Instant now, wire::PortId port, int hops, wire::Bytes datagram) {
-  const LanDrop drop = Judge(now, port, hops, datagram);
+LanDrop LanDiscovery::Handle(Instant now, wire::PortId port, int hops, const wire::IpAddress& from,
+                             wire::Bytes datagram) {
+  const LanDrop drop = Judge(now, port, hops, from, datagram);
   ++(drop == LanDrop::kNone ? counts_.heard : counts_.drops[static_cast<size_t>(drop)]);
   return drop;
 }
 
-LanDrop LanDiscovery::Judge(Instant now, wire::PortId port, int hops, wire::Bytes datagram) {
+LanDrop LanDiscovery::Judge(Instant now, wire::PortId port, int hops, const wire::IpAddress& from,
+                            wire::Bytes datagram) {
   if (hops != kLanHops) return LanDrop::kRouted;
   const std::optional<LanAnnouncement> announcement = DecodeLanAnnouncement(datagram);
   if (!announcement) return LanDrop::kMalformed;
   const auto here = ports_.find(port);
-  if (here == ports_.end() || announcement->epoch == epoch_) return LanDrop::kOwn;
+  if (here == ports_.end() || IsOwn(announcement->epoch)) return LanDrop::kOwn;
   const Copy copy{port, announcement->epoch, announcement->number};
   if (std::find(copies_.begin(), copies_.end(), copy) != copies_.end()) return LanDrop::kRepeated;
-  if (!Spend(now, keys_)) return LanDrop::kBudget;
+  if (!budget_.Spend(now, from, keys_)) return LanDrop::kBudget;
   const auto* const peer = Recognise(LanHeadOf(*announcement, datagram), *announcement);
   if (peer == nullptr) return LanDrop::kStranger;
   const LanHeard::Place place{peer->first, port};
   const LanHeard::Taken taken = heard_.Take(now, place, *announcement);
   if (taken == LanHeard::Taken::kRepeated) return LanDrop::kRepeated;
+  if (taken == LanHeard::Taken::kTooMany) return LanDrop::kBudget;
   copies_.push_back(copy);
   if (copies_.size() > kCopies) copies_.pop_front();
   if (taken == LanHeard::Taken::kNew) changed_.push_back(place);
@@ -126,17 +142,9 @@ const std::pair<const wire::PeerId, LanDiscovery::Peer>* LanDiscovery::Recognise
   return nullptr;
 }
 
-// A datagram may cost more than is left, once.
-bool LanDiscovery::Spend(Instant now, size_t hashes) {
-  constexpr Duration kPeriod = Duration(std::chrono::seconds(1)) / kLanHashesPerSecond;
-  if (now > refilled_) {
-    const int64_t earned = (now - refilled_) / kPeriod;
-    refilled_ += earned * kPeriod;
-    hashes_ = earned < kLanHashBurst ? std::min(hashes_ + earned, kLanHashBurst) : kLanHashBurst;
-  }
-  if (hashes_ <= 0) return false;
-  hashes_ -= static_cast<int64_t>(hashes);
-  return true;
+bool LanDiscovery::IsOwn(uint64_t epoch) const {
+  return std::any_of(ports_.begin(), ports_.end(),
+                     [epoch](const auto& port) { return port.second.epoch == epoch; });
 }
 
 // --- Time. ---
@@ -176,6 +184,11 @@ void LanDiscovery::Announce(Instant now, Port& port, bool all) {
   for (const auto& [id, peer] : peers_) {
     if (all || !peer.connected) port.to_tell.push_back(id);
   }
+  // Where there are so many that a receiver looks at some of the datagrams only, these are other ones each time.
+  if (port.to_tell.size() > kLanMaxTags) {
+    const auto first = static_cast<std::ptrdiff_t>(random_() % port.to_tell.size());
+    std::rotate(port.to_tell.begin(), port.to_tell.begin() + first, port.to_tell.end());
+  }
 }
 
 Duration LanDiscovery::Upto(Duration most) {
@@ -199,8 +212,8 @@ std::optional<LanTransmit> LanDiscovery::NextTransmit() {
     }
     if (keys.empty()) continue;
     LanAnnouncement announcement{.interface = id,
-                                 .epoch = epoch_,
-                                 .number = ++number_,
+                                 .epoch = port.epoch,
+                                 .number = ++port.number,
                                  .udp_port = listen_port_,
                                  .addresses = port.state.addresses};
     announcement.tags.resize((keys.size() + kLanTagStep - 1) / kLanTagStep * kLanTagStep);

@@ -12,7 +12,11 @@
 // anew: a peer is lost or new, or one is heard that is not connected. All peers are told every half minute besides.
 //
 // Recognising costs a keyed hash for each key by which a peer may be known, so that a flood of announcements is bounded
-// by a budget of hashes. Pure; one thread.
+// by a budget of hashes (LanBudget). What a peer itself may make the node do by its announcements is bounded, too.
+//
+// Each port announces under an epoch of its own, and under another one where all its addresses have become other ones
+// after it had none: whoever listens on two links is not told by it that both are of one node, nor that a node has moved
+// from one to the other. Pure; one thread.
 #ifndef WARP_CONTROL_PROTOCOL_LAN_LAN_DISCOVERY_H_
 #define WARP_CONTROL_PROTOCOL_LAN_LAN_DISCOVERY_H_
 
@@ -28,6 +32,7 @@
 #include <vector>
 
 #include "control/protocol/constants.h"
+#include "control/protocol/lan/lan_budget.h"
 #include "control/protocol/lan/lan_drop.h"
 #include "control/protocol/lan/lan_heard.h"
 #include "control/protocol/lan/lan_key.h"
@@ -53,9 +58,6 @@ inline constexpr Duration kLanSoon = std::chrono::milliseconds(100);
 inline constexpr Duration kLanApart = std::chrono::milliseconds(400);
 // Keys of one peer that are announced by, or recognised: the newest of both ends, and others while keys change.
 inline constexpr size_t kLanMaxKeys = 8;
-// Hashes spent on what is received: so many at once, and so many a second, a few hundredths of a CPU.
-inline constexpr int64_t kLanHashBurst = 2000;
-inline constexpr int64_t kLanHashesPerSecond = 20000;
 
 struct LanPort {
   // Where this node can be reached by this port, the first kLanMaxAddresses of them. Empty: nothing is announced there.
@@ -87,7 +89,7 @@ class LanDiscovery {
  public:
   using SharedKeys = std::shared_ptr<const LanKeys>;
 
-  // `seed`: of jitter alone. The epoch, and tags that are nobody's, are random always.
+  // `seed`: of jitter alone. Epochs, and tags that are nobody's, are random always.
   LanDiscovery(uint16_t listen_port, uint64_t seed);
 
   // --- What is there. Idempotent. ---
@@ -102,9 +104,10 @@ class LanDiscovery {
   // What was heard is known no more.
   void Forget() { heard_.Clear(&changed_); }
 
-  // --- What arrives on the port, with its hop limit. ---
-  // Every drop is counted.
-  LanDrop Handle(Instant now, wire::PortId port, int hops, wire::Bytes datagram);
+  // --- What arrives on the port from somebody, with its hop limit. ---
+  // Every drop is counted. The address serves for nothing but to tell senders apart.
+  LanDrop Handle(Instant now, wire::PortId port, int hops, const wire::IpAddress& from,
+                 wire::Bytes datagram);
 
   // --- Time. ---
   Instant NextTimeout() const;
@@ -119,6 +122,9 @@ class LanDiscovery {
  private:
   struct Port {
     LanPort state;
+    std::vector<wire::IpAddress> last_had;  // addresses: the last ones, where it has none now
+    uint64_t epoch = 0;
+    uint64_t number = 0;             // of the last announcement of the epoch
     Duration interval = kLanSearch;  // of the next search
     Instant search = kNever;         // while a peer is not connected
     Instant keep = kNever;
@@ -136,7 +142,9 @@ class LanDiscovery {
     friend bool operator==(const Copy&, const Copy&) = default;
   };
 
-  LanDrop Judge(Instant now, wire::PortId port, int hops, wire::Bytes datagram);
+  LanDrop Judge(Instant now, wire::PortId port, int hops, const wire::IpAddress& from,
+                wire::Bytes datagram);
+  bool IsOwn(uint64_t epoch) const;
   bool searching() const { return connected_ < peers_.size(); }
   // Tells of all peers, or of those alone that are not connected.
   void Announce(Instant now, Port& port, bool all);
@@ -144,14 +152,11 @@ class LanDiscovery {
   void SearchSoon(Instant now, Port& port);
   Duration Upto(Duration most);
   Duration Jitter(Duration nominal);  // 80 % to 120 % of it
-  bool Spend(Instant now, size_t hashes);
   const std::pair<const wire::PeerId, Peer>* Recognise(wire::Bytes head,
                                                        const LanAnnouncement& announcement) const;
 
   const uint16_t listen_port_;
-  const uint64_t epoch_;
   std::mt19937_64 random_;
-  uint64_t number_ = 0;
   std::map<wire::PortId, Port> ports_;
   std::map<wire::PeerId, Peer> peers_;
   size_t connected_ = 0;  // of the peers
@@ -159,8 +164,7 @@ class LanDiscovery {
   LanHeard heard_;
   std::vector<LanHeard::Place> changed_;
   std::deque<Copy> copies_;  // of what was taken lately: it comes by both families
-  int64_t hashes_ = kLanHashBurst;
-  Instant refilled_{};
+  LanBudget budget_;
   LanCounts counts_;
 };
 

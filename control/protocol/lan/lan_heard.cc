@@ -6,12 +6,14 @@ namespace warp::protocol {
 
 LanHeard::Taken LanHeard::Take(Instant now, const Place& place,
                                const LanAnnouncement& announcement) {
-  std::vector<Source>& sources = places_[place];
+  Heard& heard = places_[place];
+  std::vector<Source>& sources = heard.sources;
   const auto known = std::find_if(sources.begin(), sources.end(), [&](const Source& source) {
     return source.epoch == announcement.epoch && source.interface == announcement.interface;
   });
   if (known != sources.end()) {
     if (announcement.number <= known->number) return Taken::kRepeated;
+    if (!Spend(now, heard)) return Taken::kTooMany;
     const bool same =
         known->udp_port == announcement.udp_port && known->addresses == announcement.addresses;
     known->number = announcement.number;
@@ -21,13 +23,13 @@ LanHeard::Taken LanHeard::Take(Instant now, const Place& place,
     known->addresses = announcement.addresses;
     return Taken::kNew;
   }
-  if (sources.size() >= kLanMaxSources) {
-    const auto oldest =
-        std::min_element(sources.begin(), sources.end(),
-                         [](const Source& a, const Source& b) { return a.heard < b.heard; });
-    if (now < oldest->heard + kLanHeld) return Taken::kRepeated;
-    sources.erase(oldest);
-  }
+  const auto oldest =
+      std::min_element(sources.begin(), sources.end(),
+                       [](const Source& a, const Source& b) { return a.heard < b.heard; });
+  const bool full = sources.size() >= kLanMaxSources;
+  if (full && now < oldest->heard + kLanHeld) return Taken::kRepeated;
+  if (!Spend(now, heard)) return Taken::kTooMany;
+  if (full) sources.erase(oldest);
   sources.push_back({.epoch = announcement.epoch,
                      .interface = announcement.interface,
                      .number = announcement.number,
@@ -37,17 +39,30 @@ LanHeard::Taken LanHeard::Take(Instant now, const Place& place,
   return Taken::kNew;
 }
 
+bool LanHeard::Spend(Instant now, Heard& heard) {
+  constexpr Duration kPeriod = Duration(std::chrono::seconds(1)) / kLanTakenPerSecond;
+  if (now > heard.refilled) {
+    const int64_t earned = (now - heard.refilled) / kPeriod;
+    heard.refilled += earned * kPeriod;
+    heard.left = std::min(heard.left + earned, kLanTakenAtOnce);
+  }
+  if (heard.left <= 0) return false;
+  --heard.left;
+  return true;
+}
+
 std::vector<wire::Endpoint> LanHeard::Endpoints(const Place& place) const {
   const auto found = places_.find(place);
   if (found == places_.end()) return {};
   std::vector<const Source*> newest;
-  for (const Source& source : found->second) newest.push_back(&source);
+  for (const Source& source : found->second.sources) newest.push_back(&source);
   std::stable_sort(newest.begin(), newest.end(),
                    [](const Source* a, const Source* b) { return a->heard > b->heard; });
   std::vector<wire::Endpoint> endpoints;
-  for (const Source* source : newest) {
-    for (const wire::IpAddress& address : source->addresses) {
-      const wire::Endpoint endpoint{address, source->udp_port};
+  for (size_t turn = 0; turn < kLanMaxAddresses; ++turn) {
+    for (const Source* source : newest) {
+      if (turn >= source->addresses.size()) continue;
+      const wire::Endpoint endpoint{source->addresses[turn], source->udp_port};
       if (std::find(endpoints.begin(), endpoints.end(), endpoint) == endpoints.end())
         endpoints.push_back(endpoint);
     }
@@ -56,18 +71,23 @@ std::vector<wire::Endpoint> LanHeard::Endpoints(const Place& place) const {
 }
 
 void LanHeard::Expire(Instant now, std::vector<Place>* changed) {
-  for (auto& [place, sources] : places_) {
-    const size_t ended = std::erase_if(
-        sources, [now](const Source& source) { return source.heard + kLanLifetime <= now; });
-    if (ended > 0) changed->push_back(place);
+  for (auto& [place, heard] : places_) {
+    bool ended = false;
+    for (Source& source : heard.sources) {
+      if (source.addresses.empty() || now < source.heard + kLanLifetime) continue;
+      source.addresses.clear();
+      ended = true;
+    }
+    if (ended) changed->push_back(place);
   }
-  std::erase_if(places_, [](const auto& entry) { return entry.second.empty(); });
 }
 
 Instant LanHeard::NextExpiry() const {
   Instant next = kNever;
-  for (const auto& [place, sources] : places_) {
-    for (const Source& source : sources) next = std::min(next, source.heard + kLanLifetime);
+  for (const auto& [place, heard] : places_) {
+    for (const Source& source : heard.sources) {
+      if (!source.addresses.empty()) next = std::min(next, source.heard + kLanLifetime);
+    }
   }
   return next;
 }

@@ -6,7 +6,7 @@
 //
 //   field          meaning
 //   interface      the sender's own number of the interface that this is sent by
-//   epoch          random, chosen when the sender starts
+//   epoch          random, of the interface, for as long as it stays where it is
 //   number         grows with every announcement of the epoch
 //   udp-port       at which the sender's interfaces can be reached, not zero
 //   address-count  1 to 8

@@ -1,5 +1,5 @@
-// A name server on loopback, on a thread of its own. It knows the names that it was given, as IPv4 addresses; it never
-// answers for *.dead, and says of all others that there is no such name.
+// A name server on loopback, on a thread of its own. It knows the names that it was given; it never answers for *.dead,
+// and says of all others that there is no such name.
 #ifndef WARP_TESTS_CONTROL_LOOP_NAME_SERVER_H_
 #define WARP_TESTS_CONTROL_LOOP_NAME_SERVER_H_
 
@@ -16,8 +16,10 @@
 #include <fstream>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -62,9 +64,22 @@ class NameServer {
             .tries = 2};
   }
 
-  void Set(const std::string& name, const char* address) {
+  void Set(const std::string& name, const char* address) { Set(name, Addresses{address}); }
+  // Of both families.
+  using Addresses = std::vector<std::string>;
+  void Set(const std::string& name, Addresses addresses) {
     const std::lock_guard lock(mutex_);
-    names_[name] = address;
+    names_[name] = std::move(addresses);
+  }
+  // The next question for the name's IPv4 addresses, or for its service records, is answered so.
+  void LieOnce(const std::string& name, Addresses addresses) {
+    const std::lock_guard lock(mutex_);
+    lies_[name] = std::move(addresses);
+  }
+  // Questions of this type (28: IPv6 addresses) for the name are not answered.
+  void Swallow(const std::string& name, uint16_t type) {
+    const std::lock_guard lock(mutex_);
+    swallowed_.insert({name, type});
   }
   // The service records of the name: priority, weight, port and target of each.
   void SetServices(const std::string& name, std::vector<ServiceRecord> services) {
@@ -94,10 +109,16 @@ class NameServer {
     const std::lock_guard lock(mutex_);
     return asked_[name];
   }
+  // How often anything was asked of it.
+  int questions(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return questions_[name];
+  }
 
  private:
   static constexpr size_t kHeader = 12;
   static constexpr uint16_t kTypeA = 1;
+  static constexpr uint16_t kTypeAaaa = 28;
   static constexpr uint16_t kTypeSrv = 33;
 
   void Run() {
@@ -130,31 +151,43 @@ class NameServer {
     if (at > query.size()) return {};
     const uint16_t type = static_cast<uint16_t>(query[at - 4] << 8 | query[at - 3]);
     const std::lock_guard lock(mutex_);
+    ++questions_[name];
     if (type == kTypeA) ++asked_[name];
-    if (absl::EndsWith(name, ".dead")) return {};
+    if (absl::EndsWith(name, ".dead") || swallowed_.contains({name, type})) return {};
     query.resize(at);  // without what EDNS adds
+    query[2] = 0x85;   // an authoritative answer
+    std::memset(&query[6], 0, 6);
+    if (const auto lie = lies_.find(name); lie != lies_.end() && type != kTypeAaaa) {
+      return AddAddresses(std::move(query), lies_.extract(lie).mapped(), kTypeA);
+    }
     if (const auto offered = services_.find(name); type == kTypeSrv && offered != services_.end()) {
-      query[2] = 0x85;  // an authoritative answer
       query[3] = 0x80;
-      std::memset(&query[6], 0, 6);
       query[7] = static_cast<uint8_t>(offered->second.size());
       for (const ServiceRecord& service : offered->second) Append(service, query);
       return query;
     }
     const auto known = names_.find(name);
-    const bool has = known != names_.end() && type == kTypeA;
-    query[2] = 0x85;  // an authoritative answer
-    query[3] = static_cast<uint8_t>(0x80 | (known == names_.end() ? 3 : 0));
-    std::memset(&query[6], 0, 6);
-    if (!has) return query;
-    query[7] = 1;
-    const uint8_t record[] = {0xc0, kHeader, 0, kTypeA, 0, 1, 0, 0, 0, 0, 0, 4};
-    query.insert(query.end(), record, record + sizeof(record));
-    in_addr address{};
-    inet_pton(AF_INET, known->second.c_str(), &address);
-    const auto* bytes = reinterpret_cast<const uint8_t*>(&address);
-    query.insert(query.end(), bytes, bytes + sizeof(address));
-    return query;
+    if (known == names_.end()) return AddAddresses(std::move(query), {}, type);
+    return AddAddresses(std::move(query), known->second, type);
+  }
+
+  // Those of the type's family. Where there are none at all, there is no such name.
+  static std::vector<uint8_t> AddAddresses(std::vector<uint8_t> answer, const Addresses& addresses,
+                                           uint16_t type) {
+    answer[3] = static_cast<uint8_t>(0x80 | (addresses.empty() ? 3 : 0));
+    for (const std::string& address : addresses) {
+      const bool v6 = absl::StrContains(address, ':');
+      if (type != (v6 ? kTypeAaaa : kTypeA)) continue;
+      ++answer[7];
+      const uint8_t size = v6 ? 16 : 4;
+      const uint8_t record[] = {0xc0, kHeader, 0,   static_cast<uint8_t>(type), 0, 1, 0, 0, 0,
+                                0,    0,       size};
+      answer.insert(answer.end(), record, record + sizeof(record));
+      uint8_t bytes[16];
+      inet_pton(v6 ? AF_INET6 : AF_INET, address.c_str(), bytes);
+      answer.insert(answer.end(), bytes, bytes + size);
+    }
+    return answer;
   }
 
   int socket_ = -1;
@@ -162,9 +195,12 @@ class NameServer {
   uint16_t port_ = 0;
   std::string resolv_conf_;
   std::mutex mutex_;
-  std::map<std::string, std::string> names_ = {{"good.example", "192.0.2.7"}};
+  std::map<std::string, Addresses> names_ = {{"good.example", {"192.0.2.7"}}};
+  std::map<std::string, Addresses> lies_;
+  std::set<std::pair<std::string, uint16_t>> swallowed_;
   std::map<std::string, std::vector<ServiceRecord>> services_;
   std::map<std::string, int> asked_;
+  std::map<std::string, int> questions_;
   std::thread thread_;
 };
 

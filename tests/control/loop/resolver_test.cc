@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -229,6 +230,109 @@ TEST_F(ResolverTest, ANameThatFlapsIsNotAskedWithoutEnd) {
   }
   Settle(*loop_);
   EXPECT_EQ(server_.asked("good.example"), 1);  // within an hour, its `retry`
+}
+
+// --- Name servers that fail, and those that lie. ---
+
+// A name server, or a box before it, that never answers for IPv6 is met more often than one would think.
+TEST_F(ResolverTest, AFamilyThatIsNeverAnsweredForHoldsUpNotTheOther) {
+  ResolverOptions options = Quick();
+  options.dns.timeout = std::chrono::hours(1);
+  server_.Set("half.example", {"192.0.2.1", "2001:db8::1"});
+  server_.Swallow("half.example", 28);
+  Open(std::move(options));
+  const auto watch = Watch("half.example:1");
+  ASSERT_TRUE(Turn([&] { return Found("half.example:1"); }));
+  EXPECT_THAT(**result_, ElementsAre(*wire::Endpoint::Parse("192.0.2.1:1")));
+}
+
+// What was found of it before stands, while the other follows.
+TEST_F(ResolverTest, AFamilyThatIsNotAnsweredForAnyMoreStays) {
+  ResolverOptions options = Quick();
+  options.retry = std::chrono::milliseconds(20);
+  options.give_up = std::chrono::milliseconds(200);
+  server_.Set("half.example", {"192.0.2.1", "2001:db8::1"});
+  Open(std::move(options));
+  const auto watch = Watch("half.example:1");
+  ASSERT_TRUE(Turn([&] { return Found("half.example:1"); }));
+  server_.Swallow("half.example", 28);
+  server_.Set("half.example", {"192.0.2.2", "2001:db8::2"});
+  watch->SetSilent(true);
+  const std::vector<wire::Endpoint> want = {*wire::Endpoint::Parse("192.0.2.2:1"),
+                                            *wire::Endpoint::Parse("[2001:db8::1]:1")};
+  ASSERT_TRUE(Turn([&] { return (**result_).size() == 2 && (**result_)[0] == want[0]; }));
+  Settle(*loop_);
+  EXPECT_EQ(**result_, want);
+}
+
+TEST_F(ResolverTest, BothFamiliesAreAskedAgainWhereThePeerIsSilent) {
+  ResolverOptions options = Quick();
+  options.retry = std::chrono::milliseconds(20);
+  server_.Set("both.example", {"192.0.2.1", "2001:db8::1"});
+  Open(std::move(options));
+  const auto watch = Watch("both.example:1");
+  ASSERT_TRUE(Turn([&] { return Found("both.example:1"); }));
+  server_.Set("both.example", {"192.0.2.2", "2001:db8::2"});
+  watch->SetSilent(true);
+  const std::vector<wire::Endpoint> want = {*wire::Endpoint::Parse("192.0.2.2:1"),
+                                            *wire::Endpoint::Parse("[2001:db8::2]:1")};
+  EXPECT_TRUE(Turn([&] { return **result_ == want; }));
+}
+
+// The name server of an uplink says of every name that it is itself, as hotels do.
+TEST_F(ResolverTest, ALieDoesNotHideWhereASilentPeerIs) {
+  ResolverOptions options = Quick();
+  options.retry = std::chrono::milliseconds(20);
+  options.uplinks = [] { return std::vector<std::string>{"lo", "lo"}; };
+  server_.LieOnce("good.example", {"198.51.100.1"});
+  Open(std::move(options));
+  const auto watch = Watch("good.example:1");
+  const auto lie = *wire::Endpoint::Parse("198.51.100.1:1");
+  const auto truth = *wire::Endpoint::Parse("192.0.2.7:1");
+  ASSERT_TRUE(Turn([&] { return Found("good.example:1"); }));
+  EXPECT_THAT(**result_, ElementsAre(lie));
+  // The first answer of the next round is the same lie.
+  server_.LieOnce("good.example", {"198.51.100.1"});
+  watch->SetSilent(true);
+  ASSERT_TRUE(Turn([&] { return (**result_).size() == 2; }));
+  EXPECT_THAT(**result_, ElementsAre(truth, lie));
+}
+
+// All are told at some time while none answers, and sixteen at once.
+TEST_F(ResolverTest, AllOfManyAddressesAreTried) {
+  ResolverOptions options = Quick();
+  options.retry = options.refresh = std::chrono::milliseconds(5);
+  NameServer::Addresses many;
+  for (int i = 1; i <= 20; ++i) {
+    many.push_back(absl::StrCat("192.0.2.", i));
+    if (i <= 12) many.push_back(absl::StrCat("2001:db8::", i));  // more do not fit a datagram
+  }
+  server_.Set("many.example", many);
+  Open(std::move(options));
+  std::set<std::string> told;
+  const auto watch = resolver_->Watch("many.example:1", [&](const Result& result) {
+    EXPECT_LE(result->size(), 16u);
+    for (const wire::Endpoint& one : *result) told.insert(one.address.ToString());
+  });
+  watch->SetSilent(true);
+  EXPECT_TRUE(Turn([&] { return told.size() == many.size(); }));
+}
+
+// A million nodes may ask for the name.
+TEST_F(ResolverTest, WhatIsNotFoundIsAskedForLessAndLess) {
+  ResolverOptions options = Quick();
+  options.retry = std::chrono::milliseconds(20);
+  Open(std::move(options));
+  const auto watch = Watch("nobody.missing:1");
+  const wire::Instant begin = loop_->ReadClock();
+  ASSERT_TRUE(Turn([&] { return loop_->ReadClock() - begin > std::chrono::milliseconds(1000); }));
+  // After 20, 40, 80 … ms, or four fifths of that; always after 20 ms it would be fifty times.
+  EXPECT_GE(server_.asked("nobody.missing"), 2);
+  EXPECT_LE(server_.asked("nobody.missing"), 8);
+  // Where there is another uplink, it is asked soon.
+  server_.Set("nobody.missing", "192.0.2.3");
+  resolver_->NoteUplinks();
+  EXPECT_TRUE(Turn([&] { return Found("nobody.missing:1"); }));
 }
 
 }  // namespace

@@ -28,6 +28,8 @@ class ServersTest : public ::testing::Test {
     options.refresh = std::chrono::hours(1);
     options.retry = std::chrono::milliseconds(20);
     options.dns = server_.Options();
+    options.give_up = std::chrono::milliseconds(500);
+    options.uplinks = [this] { return uplinks_; };
     options.system = [](const std::string&) { return absl::NotFoundError("the system is asleep"); };
     auto resolver = Resolver::Open(*loop_, std::move(options));
     EXPECT_TRUE(resolver.ok()) << resolver.status();
@@ -49,6 +51,7 @@ class ServersTest : public ::testing::Test {
 
   std::unique_ptr<Loop> loop_ = MakeLoop();
   NameServer server_;
+  std::vector<std::string> uplinks_;
   std::unique_ptr<Resolver> resolver_;
   std::optional<absl::StatusOr<Servers>> told_;
   std::unique_ptr<Resolver::Name> watch_;
@@ -103,6 +106,28 @@ TEST_F(ServersTest, ADomainWithoutMapsIsToldOfOnce) {
   ASSERT_TRUE(Turn([&] { return told_.has_value(); }));
   EXPECT_THAT(std::string(told_->status().message()), HasSubstr("it has no map"));
   ASSERT_TRUE(Turn([&] { return !Names().empty() && !Names()[0].problem.empty(); }));
+}
+
+// A lying name server, as that of a hotel, knows of no records; another one does.
+TEST_F(ServersTest, OneThatKnowsOfNoRecordsDoesNotHideThem) {
+  server_.SetServices(kRecords, {{10, 0, 1001, "m1.example"}});
+  server_.LieOnce(kRecords, {});
+  uplinks_ = {"lo"};
+  Watch("example");
+  EXPECT_TRUE(TurnTo({{At("192.0.2.1:1001")}}));
+  // Nor does it take away what is known.
+  server_.LieOnce(kRecords, {});
+  told_.reset();
+  watch_->SetSilent(true);
+  ASSERT_TRUE(Turn([&] { return server_.questions(kRecords) >= 6; }));
+  EXPECT_FALSE(told_.has_value());
+}
+
+// Nobody says whether there are records: a name server, or a box before it, may not know the type at all.
+TEST_F(ServersTest, WithoutAnAnswerTheDomainIsTried) {
+  server_.Swallow(kRecords, 33);
+  Watch("example");
+  EXPECT_TRUE(TurnTo({{At("192.0.2.9:13116")}}));
 }
 
 // The watch may end while it is being told.

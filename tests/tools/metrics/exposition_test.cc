@@ -25,7 +25,11 @@ Json Path(const std::string& port, const std::string& endpoint) {
 Json Status() {
   return {
       {"version", 1},
-      {"node", {{"version", "0.1.0"}, {"uptime_s", 5.5}, {"state", "running"}}},
+      {"node",
+       {{"version", "0.1.0"},
+        {"uptime_s", 5.5},
+        {"state", "running"},
+        {"discovery", {{"sent", 5}, {"heard", 4}, {"dropped", {{"stranger", 3}}}}}}},
       {"ports",
        {{{"name", "wan0"},
          {"state", "up"},
@@ -73,6 +77,9 @@ TEST(ExpositionTest, ShowsANode) {
         "warp_uptime_seconds 5.5",
         "warp_draining 0",
         "warp_maps 2",
+        "warp_discovery_sent_total 5",
+        "warp_discovery_heard_total 4",
+        "warp_discovery_dropped_total{reason=\"stranger\"} 3",
         "warp_maps_registered 1",
         "warp_port_up{port=\"wan0\"} 1",
         "warp_port_transmit_limit_bytes_per_second{port=\"wan0\"} 1000",
@@ -94,6 +101,14 @@ TEST(ExpositionTest, ShowsANode) {
   }
   for (const char* start : {"warp_path_skew", "warp_path_capacity", "warp_port_cap", "warp_map_"})
     EXPECT_FALSE(Has(series, start)) << start;  // null, or of another daemon
+}
+
+TEST(ExpositionTest, ANodeThatDiscoversNobodyHasNoSeriesOfIt) {
+  Json status = Status();
+  status["node"]["discovery"] = nullptr;
+  const std::set<std::string> series = Series(status);
+  EXPECT_FALSE(Has(series, "warp_discovery"));
+  EXPECT_TRUE(series.contains("warp_status_malformed_fields 0"));
 }
 
 TEST(ExpositionTest, ShowsAMap) {

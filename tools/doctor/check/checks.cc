@@ -38,10 +38,11 @@ wire::KernelDriver DriverOf(const config::PortConfig& port, const Facts& facts) 
 Findings Check(const config::NodeConfig& config, const Facts& facts) {
   Findings findings;
   for (const auto check :
-       {CheckKeys,         CheckService, CheckControlSocket, CheckGates,  CheckRights,
-        CheckHugepages,    CheckCards,   CheckInterfaces,    CheckRoutes, CheckFirewall,
-        CheckReversePaths, CheckNames,   CheckReach,         CheckDaemon, CheckHooks,
-        CheckLimits,       CheckCpus,    CheckClock,         CheckMtus,   CheckOffloads}) {
+       {CheckKeys,      CheckService,      CheckControlSocket, CheckGates,  CheckRights,
+        CheckHugepages, CheckCards,        CheckInterfaces,    CheckRoutes, CheckFirewall,
+        CheckDiscovery, CheckReversePaths, CheckServices,      CheckNames,  CheckOwnAddresses,
+        CheckReach,     CheckDaemon,       CheckHooks,         CheckLimits, CheckCpus,
+        CheckClock,     CheckMtus,         CheckOffloads}) {
     check(config, facts, findings);
   }
   std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) {

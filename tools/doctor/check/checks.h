@@ -28,6 +28,9 @@ void CheckOffloads(const config::NodeConfig& config, const Facts& facts, Finding
 // --- network_checks.cc ---
 void CheckRoutes(const config::NodeConfig& config, const Facts& facts, Findings& findings);
 void CheckReversePaths(const config::NodeConfig& config, const Facts& facts, Findings& findings);
+void CheckDiscovery(const config::NodeConfig& config, const Facts& facts, Findings& findings);
+void CheckServices(const config::NodeConfig& config, const Facts& facts, Findings& findings);
+void CheckOwnAddresses(const config::NodeConfig& config, const Facts& facts, Findings& findings);
 void CheckNames(const config::NodeConfig& config, const Facts& facts, Findings& findings);
 void CheckReach(const config::NodeConfig& config, const Facts& facts, Findings& findings);
 void CheckFirewall(const config::NodeConfig& config, const Facts& facts, Findings& findings);

@@ -1,4 +1,5 @@
 // Checks of the way to maps and peers: routes, filters, names, and what came back.
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -100,6 +101,55 @@ void CheckReversePaths(const config::NodeConfig&, const Facts& facts, Findings& 
                       ", because it would itself send there by ", Plain(about.first), "."),
          {absl::StrCat("sysctl -w ",
                        ShellWord(absl::StrCat("net.ipv4.conf.", interface, ".rp_filter=2")))}});
+  }
+}
+
+// What keeps a domain from being asked is a warning: warpd tries the domain itself meanwhile.
+void CheckServices(const config::NodeConfig&, const Facts& facts, Findings& findings) {
+  for (const ServiceFacts& service : facts.services) {
+    const absl::Status& status = service.places.status();
+    if (status.ok() || absl::IsNotFound(status)) {
+      findings.push_back(
+          {Severity::kNote,
+           Topic::kName,
+           absl::StrCat(Plain(service.whose),
+                        status.ok() ? absl::StrCat(" is ", Plain(Listed(*service.places)))
+                                    : std::string(" is the domain itself")),
+           absl::StrCat(
+               status.ok() ? "So the service records of " : "There are no service records of ",
+               Plain(service.name), status.ok() ? " say." : "."),
+           {}});
+      continue;
+    }
+    const bool has_none = absl::IsFailedPrecondition(status);
+    findings.push_back(
+        {has_none ? Severity::kFailure : Severity::kWarning,
+         Topic::kName,
+         absl::StrCat(Plain(service.whose), ": the service records of ", Plain(service.name),
+                      has_none ? " lead nowhere" : " are not found"),
+         absl::StrCat(Plain(std::string(status.message())),
+                      has_none ? "." : ". warpd tries the domain itself meanwhile."),
+         {absl::StrCat("dig SRV ", ShellWord(service.name)), "cat /etc/resolv.conf"}});
+  }
+}
+
+// A name server that lies, or a mistake: nobody else can be reached at an address of this machine.
+void CheckOwnAddresses(const config::NodeConfig&, const Facts& facts, Findings& findings) {
+  if (!facts.interfaces) return;
+  for (const Destination& to : facts.destinations) {
+    const wire::IpAddress& address = to.endpoint.address;
+    const bool own = std::any_of(
+        facts.interfaces->begin(), facts.interfaces->end(), [&](const InterfaceFacts& interface) {
+          return (to.interface.empty() || to.interface == interface.name) &&
+                 std::find(interface.addresses.begin(), interface.addresses.end(), address) !=
+                     interface.addresses.end();
+        });
+    if (!own) continue;
+    findings.push_back({Severity::kFailure,
+                        Topic::kReach,
+                        absl::StrCat(Named(to), " is at an address of this machine"),
+                        "What a port sends leaves the machine, so that nobody is reached there.",
+                        {"ip address"}});
   }
 }
 

@@ -60,11 +60,11 @@ Truth IsUdp(const Json& right) {
   });
 }
 
-// Both ends send to each other, so that what comes in belongs to a connection soon.
-Truth IsState(const Json& right) {
-  return AnyOf(right, [](const Json& element) {
+Truth IsState(const Json& right, bool answers) {
+  return AnyOf(right, [answers](const Json& element) {
     const std::string state = TextOf(element);
-    if (state == "established") return Truth::kYes;
+    if (state == "established") return TruthOf(answers);
+    if (state == "new" && !answers) return Truth::kYes;
     return state == "invalid" || state == "related" ? Truth::kNo : Truth::kPerhaps;
   });
 }
@@ -103,7 +103,7 @@ Truth Matches(const Json& match, const FilteredDatagram& datagram) {
   } else if (const Json& payload = Member(left, "payload"); payload.is_object()) {
     truth = PayloadMatches(payload, right, datagram);
   } else if (TextOf(Member(left, "ct"), "key") == "state") {
-    truth = IsState(right);
+    truth = IsState(right, datagram.answers);
   }
   if (op == "==" || op == "in") return truth;
   return op == "!=" ? Not(truth) : Truth::kPerhaps;

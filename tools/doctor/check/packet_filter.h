@@ -18,11 +18,12 @@ namespace warp::tools {
 
 enum class Direction : uint8_t { kIn, kOut };
 
-// A datagram of WARP's: of a known peer, from or to this node's port.
+// A datagram of WARP's: from or to this node's port.
 struct FilteredDatagram {
   Direction direction = Direction::kIn;
   std::string interface;
   uint16_t own_port = 0;
+  bool answers = true;  // both ends send to each other, so that it belongs to a connection soon
 };
 
 struct FilterDrop {

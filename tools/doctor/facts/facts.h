@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "control/config/node_config.h"
 #include "dataplane/os/pci_bus.h"
 #include "dataplane/wire/endpoint.h"
@@ -39,6 +40,7 @@ struct InterfaceFacts {
   bool ethernet = false;
   bool up = false;
   bool carrier = false;
+  bool multicast = false;
   uint32_t mtu = 0;
   std::vector<wire::IpAddress> addresses;  // that datagrams may leave from
   bool tun = false;                        // a TUN or TAP interface
@@ -77,6 +79,14 @@ struct NameFacts {
   std::string whose;
   std::string host;
   absl::Status found;
+};
+
+// A map that is known by its domain alone.
+struct ServiceFacts {
+  std::string whose;
+  std::string name;  // "_warp-map._udp.example.net"
+  // The places that its records name, in their order. NotFound: there are none, and it is the domain itself.
+  absl::StatusOr<std::vector<std::string>> places;
 };
 
 struct UdpSocketFacts {
@@ -122,6 +132,8 @@ struct Facts {
 
   // --- The network. ---
   std::vector<NameFacts> names;
+  std::vector<ServiceFacts> services;
+  std::vector<Destination> destinations;  // each address of each map and peer
   std::vector<RouteFacts> routes;
   Json ruleset;  // of nftables, as `nft -j list ruleset` gives it; null: not seen
   bool legacy_iptables = false;

@@ -32,6 +32,7 @@ InterfaceFacts FactsOf(const Json& entry) {
                        .ethernet = TextOf(entry, "link_type") == "ether",
                        .up = HasFlag(entry, "UP"),
                        .carrier = HasFlag(entry, "LOWER_UP"),
+                       .multicast = HasFlag(entry, "MULTICAST"),
                        .mtu = static_cast<uint32_t>(NumberOf(Member(entry, "mtu")).value_or(0))};
   for (const Json& address : ListOf(entry, "addr_info")) {
     if (const auto usable = UsableAddress(address); usable) facts.addresses.push_back(*usable);

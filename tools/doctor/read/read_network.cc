@@ -6,6 +6,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "control/loop/names/services.h"
+#include "dataplane/wire/constants.h"
 
 namespace warp::tools {
 namespace {
@@ -51,6 +53,31 @@ class Destinations {
   std::map<std::string, std::vector<wire::IpAddress>> known_;
   bool silent_ = false;
 };
+
+// The places that a domain's service records name, or the domain itself, as warpd has it.
+std::vector<config::HostPort> PlacesOf(const Machine& machine, const std::string& whose,
+                                       const config::HostPort& domain, Facts& facts) {
+  ServiceFacts& service = facts.services.emplace_back();
+  service.whose = whose;
+  service.name = absl::StrCat(control::kMapService, ".", domain.host);
+  const auto found = machine.ResolveServices(service.name);
+  std::vector<config::HostPort> places;
+  if (found.ok()) {
+    service.places = std::vector<std::string>();
+    for (const ServicePlace& place : *found) {
+      config::HostPort& one = places.emplace_back();
+      one.host = place.host;
+      one.port = place.port;
+      service.places->push_back(absl::StrCat(place.host, ":", place.port));
+    }
+    return places;
+  }
+  service.places = found.status();
+  if (absl::IsFailedPrecondition(found.status())) return places;  // it says that it has no map
+  places.push_back(domain);
+  places.back().port = wire::kDefaultPort;
+  return places;
+}
 
 // --- Routes. ---
 
@@ -160,7 +187,8 @@ void ReadNetwork(const Machine& machine, const config::NodeConfig& config, Facts
   for (const config::MapServerConfig& map : config.maps) {
     const std::string whose = absl::StrCat("map ", map.address.ToString());
     if (map.address.port == 0) {
-      facts.unseen.push_back(absl::StrCat("where ", whose, " is: service records are not read"));
+      for (const config::HostPort& place : PlacesOf(machine, whose, map.address, facts))
+        destinations.Add(whose, place);
     } else {
       destinations.Add(whose, map.address);
     }
@@ -170,6 +198,7 @@ void ReadNetwork(const Machine& machine, const config::NodeConfig& config, Facts
       destinations.Add(absl::StrCat("peer ", peer.name), place);
     }
   }
+  facts.destinations = destinations.list();
   if (!facts.interfaces) return;
   Routes routes(machine, config.node.listen_port, facts);
   for (const config::PortConfig& port : facts.ports) {

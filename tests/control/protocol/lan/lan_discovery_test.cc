@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -81,6 +82,7 @@ class Switch {
     const Instant end = now_ + time;
     while (now_ < end) {
       now_ += 10ms;
+      if (first_in_turn != nullptr) first_in_turn();
       for (auto& [n, node] : nodes_) {
         if (node->NextTimeout() <= now_) node->HandleTimeout(now_);
         while (const auto transmit = node->NextTransmit()) Deliver(n, *transmit);
@@ -104,8 +106,13 @@ class Switch {
     for (const auto& [place, endpoints] : found_[n]) some += !endpoints.empty();
     return some;
   }
+  // Node 0 hears the datagram, which somebody has recorded, from his own address.
+  LanDrop Replay(wire::Bytes datagram) {
+    return node(0).Handle(now_, kLan0, kLanHops, Address(9), datagram);
+  }
   uint64_t Dropped(int n, LanDrop drop) { return node(n).counts().dropped(drop); }
   std::vector<Heard> seen;  // by somebody who listens
+  std::function<void()> first_in_turn;
 
  private:
   void Deliver(int from, const LanTransmit& transmit) {
@@ -113,7 +120,7 @@ class Switch {
     EXPECT_LE(transmit.datagram.size(), kLanMaxDatagram);
     for (const auto& [to, port] : plugged_) {
       if (to != from || port != transmit.port)
-        node(to).Handle(now_, port, kLanHops, transmit.datagram);
+        node(to).Handle(now_, port, kLanHops, Address(from, transmit.port), transmit.datagram);
     }
   }
 
@@ -200,14 +207,17 @@ TEST(LanDiscovery, WhatWasRefusedIsCountedByName) {
   const std::vector<uint8_t> good = lan.seen.front().datagram;
   const int to = 1 - lan.seen.front().from;
   const auto handle = [&](int hops, wire::Bytes bytes) {
-    return lan.node(to).Handle(lan.now(), kLan0, hops, bytes);
+    return lan.node(to).Handle(lan.now(), kLan0, hops, Address(1 - to), bytes);
   };
   EXPECT_EQ(handle(254, good), LanDrop::kRouted);
   EXPECT_EQ(handle(-1, good), LanDrop::kRouted);
   EXPECT_EQ(handle(255, wire::Bytes(good).first(20)), LanDrop::kMalformed);
   EXPECT_EQ(handle(255, {}), LanDrop::kMalformed);
   EXPECT_EQ(handle(255, good), LanDrop::kRepeated);
-  EXPECT_EQ(lan.node(1 - to).Handle(lan.now(), kLan0, 255, good), LanDrop::kOwn);
+  const auto reflect = [&] {
+    return lan.node(1 - to).Handle(lan.now(), kLan0, 255, Address(to), good);
+  };
+  EXPECT_EQ(reflect(), LanDrop::kOwn);
   // Any change makes it a stranger's.
   for (size_t at = 5; at < kLanHeaderSize + 16; ++at) {
     std::vector<uint8_t> bad = good;
@@ -220,7 +230,7 @@ TEST(LanDiscovery, WhatWasRefusedIsCountedByName) {
   lan.Start(1 - to);
   lan.Know(1 - to, static_cast<wire::PeerId>(to), lan.key(to).public_key());
   lan.Plug(1 - to);
-  EXPECT_EQ(lan.node(1 - to).Handle(lan.now(), kLan0, 255, good), LanDrop::kStranger);
+  EXPECT_EQ(reflect(), LanDrop::kStranger);
 }
 
 // Somebody has recorded a life of the peer before, at other addresses, and plays all of it again and again.
@@ -246,12 +256,113 @@ TEST(LanDiscovery, RecordingsPutNobodyOutOfPlace) {
   lan.RunFor(1s);
   const wire::Endpoint is{Address(1), 13116};
   for (int second = 0; second < 600; ++second) {
-    for (const auto& datagram : recorded) lan.node(0).Handle(lan.now(), kLan0, kLanHops, datagram);
+    for (const auto& datagram : recorded) lan.Replay(datagram);
     lan.RunFor(1s);
     const auto found = lan.Found(0, 1);
     EXPECT_LE(found.size(), kLanMaxSources);
     ASSERT_NE(std::find(found.begin(), found.end(), is), found.end()) << second;
   }
+}
+
+// A recorded life has as many addresses as one can announce, and two of them as many as the protocol looks at.
+TEST(LanDiscovery, RecordingsLeaveRoomForWhereThePeerIs) {
+  Switch lan(2);
+  std::vector<std::vector<uint8_t>> recorded;
+  for (int life = 0; life < 5; ++life) {
+    lan.Start(1);
+    lan.Know(1, 0, lan.key(0).public_key());
+    std::vector<wire::IpAddress> addresses;
+    for (uint8_t i = 0; i < kLanMaxAddresses; ++i)
+      addresses.push_back(wire::IpAddress::V4({198, 51, static_cast<uint8_t>(life), i}));
+    lan.Plug(1, kLan0, addresses);
+    lan.RunFor(200ms);
+    recorded.push_back(lan.seen.back().datagram);
+  }
+  lan.Start(1);
+  lan.Know(1, 0, lan.key(0).public_key());
+  lan.Plug(0);
+  lan.Plug(1, kLan0, {Address(1), *wire::IpAddress::Parse("2001:db8::1")});
+  lan.RunFor(1s);
+  for (const auto& datagram : recorded) EXPECT_EQ(lan.Replay(datagram), LanDrop::kNone);
+  std::vector<wire::Endpoint> found = lan.Found(0, 1);
+  found.resize(std::min(found.size(), kMaxEndpoints));
+  for (const wire::IpAddress& is : {Address(1), *wire::IpAddress::Parse("2001:db8::1")}) {
+    EXPECT_NE(std::find(found.begin(), found.end(), wire::Endpoint{is, 13116}), found.end());
+  }
+}
+
+// A peer that has gone stays gone, whatever somebody has recorded of it.
+TEST(LanDiscovery, ARecordingOfThisLifeNeverCountsAgain) {
+  Switch lan(2);
+  lan.Plug(0);
+  lan.Plug(1);
+  lan.RunFor(30min);
+  lan.Unplug(1);
+  lan.RunFor(kLanLifetime + 1s);
+  ASSERT_EQ(lan.Finds(0), 0u);
+  for (const Heard& heard : lan.seen) {
+    if (heard.from == 1) {
+      EXPECT_EQ(lan.Replay(heard.datagram), LanDrop::kRepeated);
+    }
+  }
+  EXPECT_EQ(lan.Finds(0), 0u);
+  // What it says itself does.
+  lan.Plug(1);
+  lan.RunFor(1s);
+  EXPECT_EQ(lan.Finds(0), 1u);
+}
+
+// Each change costs the node a look at all paths of the peer.
+TEST(LanDiscovery, APeerThatSaysSomethingNewWithoutEndIsBounded) {
+  Switch lan(2);
+  lan.Plug(0);
+  size_t changes = 0;
+  const auto key = Switch::Keys(lan.key(1), lan.key(0).public_key());
+  LanAnnouncement lie{.epoch = 1, .udp_port = 1, .addresses = {Address(7)}};
+  lie.tags.resize(kLanTagStep);
+  for (int second = 0; second < 10; ++second) {
+    for (int i = 0; i < 1000; ++i) {
+      lie.udp_port = static_cast<uint16_t>(1 + i);
+      ++lie.number;
+      lie.tags[0] = ComputeLanTag(key->to_peer, EncodeLanHead(lie, kLanTagStep));
+      lan.Replay(EncodeLanAnnouncement(lie));
+      while (lan.node(0).TakeFound()) ++changes;
+    }
+    lan.RunFor(1s);
+  }
+  EXPECT_GT(changes, 100u);
+  EXPECT_LE(changes, static_cast<size_t>(kLanTakenAtOnce + 10 * kLanTakenPerSecond));
+  EXPECT_GT(lan.Dropped(0, LanDrop::kBudget), 9000u);
+}
+
+// Whoever listens on two links does not see that both are of one node.
+TEST(LanDiscovery, NothingOfOneLinkIsSaidOnAnother) {
+  Switch lan(2);
+  const auto announced = [&](wire::PortId port) {
+    lan.RunFor(3s);
+    const auto newest = std::find_if(lan.seen.rbegin(), lan.seen.rend(), [&](const Heard& heard) {
+      const auto one = DecodeLanAnnouncement(heard.datagram);
+      return heard.from == 0 && one && one->interface == port;
+    });
+    return newest == lan.seen.rend() ? LanAnnouncement() : *DecodeLanAnnouncement(newest->datagram);
+  };
+  lan.Plug(0, 0);
+  lan.Plug(0, 1);
+  const LanAnnouncement first = announced(0);
+  EXPECT_NE(first.epoch, announced(1).epoch);
+  // Unplugged and plugged in again at the same place, it goes on.
+  lan.Unplug(0, 0);
+  lan.Plug(0, 0);
+  EXPECT_EQ(announced(0).epoch, first.epoch);
+  EXPECT_GT(announced(0).number, first.number);
+  // Elsewhere it is somebody else.
+  lan.Unplug(0, 0);
+  lan.seen.clear();
+  lan.Plug(0, 0, {wire::IpAddress::V4({198, 51, 100, 1})});
+  const LanAnnouncement elsewhere = announced(0);
+  EXPECT_NE(elsewhere.epoch, 0u);
+  EXPECT_NE(elsewhere.epoch, first.epoch);
+  EXPECT_LE(elsewhere.number, 4u);
 }
 
 TEST(LanDiscovery, WhatIsNotRepeatedIsForgotten) {
@@ -339,13 +450,54 @@ TEST(LanDiscovery, AFloodIsBounded) {
   junk.tags.resize(kLanMaxTags);
   for (int i = 0; i < 100000; ++i) {
     junk.number = static_cast<uint64_t>(i);
-    lan.node(0).Handle(lan.now(), kLan0, kLanHops, EncodeLanAnnouncement(junk));
+    lan.node(0).Handle(lan.now(), kLan0, kLanHops, Address(7, i % 10), EncodeLanAnnouncement(junk));
   }
   // In no time: the burst, and what the last of it may exceed it by.
   EXPECT_LE(lan.Dropped(0, LanDrop::kStranger) * 101, static_cast<uint64_t>(kLanHashBurst) + 101);
   EXPECT_GT(lan.Dropped(0, LanDrop::kBudget), 99000u);
   lan.Plug(1);
   lan.RunFor(2s);
+  EXPECT_EQ(lan.Found(0, 1).size(), 1u);
+}
+
+// Who knows thousands of peers spends no more for it: what one datagram took too much is paid back before the next.
+TEST(LanDiscovery, AFloodIsBoundedHoweverManyPeersThereAre) {
+  constexpr wire::PeerId kPeers = 10000;
+  constexpr int kSeconds = 10;
+  Switch lan(1);
+  const auto keys = Switch::Keys(lan.key(0), wire::KeyPair::Generate().public_key());
+  for (wire::PeerId i = 0; i < kPeers; ++i) lan.node(0).SetPeer(lan.now(), i, {keys});
+  lan.Plug(0);
+  lan.RunFor(1s);
+  LanAnnouncement junk{.udp_port = 1, .addresses = {Address(7)}};
+  junk.tags.resize(kLanTagStep);
+  for (int i = 0; i < kSeconds * 8; ++i) {
+    ++junk.number;
+    lan.node(0).Handle(lan.now(), kLan0, kLanHops, Address(7, i), EncodeLanAnnouncement(junk));
+    lan.RunFor(Duration(1s) / 8);
+  }
+  EXPECT_GT(lan.Dropped(0, LanDrop::kStranger), 0u);
+  EXPECT_LE(lan.Dropped(0, LanDrop::kStranger) * kPeers,
+            static_cast<uint64_t>(kLanHashBurst + kLanHashesPerSecond * kSeconds) + kPeers);
+}
+
+TEST(LanDiscovery, OneStationThatFloodsKeepsNobodyAway) {
+  Switch lan(2);
+  for (wire::PeerId i = 0; i < 100; ++i) {
+    lan.Know(0, 10 + i, wire::KeyPair::Generate().public_key());
+  }
+  lan.Plug(0);
+  LanAnnouncement junk{.udp_port = 1, .addresses = {Address(7)}};
+  junk.tags.resize(kLanTagStep);
+  lan.first_in_turn = [&] {
+    for (int i = 0; i < 20; ++i) {
+      ++junk.number;
+      lan.node(0).Handle(lan.now(), kLan0, kLanHops, Address(7), EncodeLanAnnouncement(junk));
+    }
+  };
+  lan.RunFor(10s);
+  lan.Plug(1);
+  lan.RunFor(400ms);
   EXPECT_EQ(lan.Found(0, 1).size(), 1u);
 }
 
@@ -377,7 +529,7 @@ LanDrop Tell(Instant now, Keyed& from, Keyed& to) {
   from.lan_.HandleTimeout(now + kLanApart + kLanSoon);
   const auto transmit = from.lan_.NextTransmit();
   if (!transmit) return LanDrop::kMalformed;
-  return to.lan_.Handle(now, kLan0, kLanHops, transmit->datagram);
+  return to.lan_.Handle(now, kLan0, kLanHops, Address(1), transmit->datagram);
 }
 
 TEST(LanKeyring, RecognisesTheNewestKeysOfBothAndThoseOfBefore) {
