@@ -22,7 +22,7 @@ StreamBook::StreamBook(const Limits& limits)
       handshakes_(limits.burst, limits.per_second) {}
 
 StreamBook::Source StreamBook::SourceOf(const wire::IpAddress& address) {
-  Source source{0, 0};
+  Source source;
   std::memcpy(&source.first, address.bytes().data(), 8);
   if (address.is_v4()) std::memcpy(&source.second, address.bytes().data() + 8, 8);
   return source;
@@ -132,16 +132,22 @@ void StreamBook::Leave(size_t slot) {
 void StreamBook::Queue(size_t slot) {
   Slot& s = slots_[slot];
   assert(s.used);
-  if (!std::exchange(s.queued, true)) handshakes_.Push(s.network, {slot, s.number});
+  if (std::exchange(s.queued, true)) return;
+  const Id waits = waiting_.Make();
+  waiting_[waits].slot = slot;
+  waiting_[waits].number = s.number;
+  handshakes_.Push(waiting_, s.network, waits);
 }
 
 std::optional<size_t> StreamBook::TakeHandshake(Instant now) {
-  while (const std::optional<Handshake> next = handshakes_.Pop(now)) {
-    Slot& s = slots_[next->slot];
-    if (!s.used || s.number != next->number) continue;
+  for (Id turn; (turn = handshakes_.Pop(waiting_, now)) != kNoId;) {
+    const Handshake next = waiting_[turn];
+    waiting_.Free(turn);
+    Slot& s = slots_[next.slot];
+    if (!s.used || s.number != next.number) continue;
     s.queued = false;
     if (!std::exchange(s.charged, true)) handshakes_.Charge(now);
-    return next->slot;
+    return next.slot;
   }
   return std::nullopt;
 }

@@ -19,12 +19,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "control/protocol/token_bucket.h"
 #include "dataplane/wire/crypto/keys.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/time.h"
 #include "map-server/constants.h"
+#include "map-server/flat/keyed_hash.h"
 #include "map-server/network.h"
 #include "map-server/registry/fair_queue.h"
 
@@ -86,7 +86,11 @@ class StreamBook {
 
  private:
   // An IPv4 address or an IPv6 /64: whoever has one address of the latter has all.
-  using Source = std::pair<uint64_t, uint64_t>;
+  struct Source {
+    uint64_t first = 0;
+    uint64_t second = 0;
+    friend bool operator==(const Source&, const Source&) = default;
+  };
   static Source SourceOf(const wire::IpAddress& address);
 
   struct Slot {
@@ -117,7 +121,7 @@ class StreamBook {
     std::optional<size_t> Oldest(Network network) const;
 
    private:
-    absl::flat_hash_map<Network, Slots> of_network_;
+    KeyedMap<Network, Slots> of_network_;
     std::set<std::pair<size_t, Network>> by_size_;
     size_t size_ = 0;
   };
@@ -132,19 +136,21 @@ class StreamBook {
   struct Handshake {
     size_t slot = 0;
     uint64_t number = 0;  // another one may have the slot by then
+    Links turn;
   };
 
   const Limits limits_;
   protocol::TokenBucket tokens_;
-  FairQueue<Handshake> handshakes_;
+  Slab<Handshake> waiting_;
+  FairQueue<Handshake, &Handshake::turn> handshakes_;
   std::vector<Slot> slots_;
   std::vector<size_t> free_;
   Deadlines unproven_;  // the oldest first
   Deadlines proven_;
   Room strangers_;
   Room nodes_;
-  absl::flat_hash_map<Source, Slots> of_source_;
-  absl::flat_hash_map<wire::PublicKey, Slots> of_key_;
+  KeyedMap<Source, Slots> of_source_;
+  KeyedMap<wire::PublicKey, Slots> of_key_;
   size_t size_ = 0;
   uint64_t next_number_ = 0;
   Refused refused_;
