@@ -262,6 +262,25 @@ class PageTest(unittest.TestCase):
         self.assertIn("tunnel set office mode=adaptive", daemon.requests)
         self.assertEqual(self.browser.problems, [])
 
+    def test_a_dialog_that_is_open_again_has_its_own_answer(self):
+        daemon = self.daemon()
+        self.serve(changes=True)
+        self.open()
+        self.sign_in()
+        # That the first one closed is told to the page when the second one is open.
+        self.browser.ask("""(() => {
+            const button = document.querySelector('button[aria-label="Exclude link lte"]');
+            button.focus();
+            button.click();
+            document.getElementById('sure').close('no');
+            button.click();
+        })()""")
+        self.browser.wait("document.getElementById('sure').open")
+        self.browser.ask("document.getElementById('sure-yes').click()")
+        self.browser.wait("document.activeElement.getAttribute('aria-label') === 'Include link lte'")
+        self.assertEqual(len([line for line in daemon.requests if line.startswith("tunnel set")]), 2)
+        self.assertEqual(self.browser.problems, [])
+
     def test_what_the_daemon_refuses_is_said(self):
         daemon = self.daemon()
         self.serve(changes=True)

@@ -339,13 +339,24 @@ async function ask(method, path, body) {
   return json;
 }
 
+// Whoever waits for the answer of the dialog. That it closed is told later, and it may be open again by then, for
+// somebody else.
+let asker = null;
+
+function answer(yes) {
+  const waits = asker;
+  asker = null;
+  if (waits) waits(yes);
+}
+
 function sure(what, why, yes) {
+  answer(false);
   return new Promise((resolve) => {
+    asker = resolve;
     say($("sure-what"), what);
     say($("sure-why"), why);
     say($("sure-yes"), yes);
     $("sure").returnValue = "no";
-    $("sure").addEventListener("close", () => resolve($("sure").returnValue === "yes"), { once: true });
     $("sure").showModal();
   });
 }
@@ -440,6 +451,7 @@ $("theme").addEventListener("click", () => {
   const now = document.documentElement.getAttribute("data-theme") || "auto";
   theme(names[(names.indexOf(now) + 1) % names.length]);
 });
+$("sure").addEventListener("close", () => $("sure").open || answer($("sure").returnValue === "yes"));
 $("peer").addEventListener("change", () => view && showMap());
 window.addEventListener("resize", () => view && view.node && showMap());
 const colours = stored("theme", () => localStorage);
