@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "perf/map/map_process.h"
 #include "perf/map/node_crowd.h"
 
@@ -98,6 +99,13 @@ int Main(int argc, char** argv) {
       "messages",
       static_cast<size_t>(seconds * (answered.refreshes + answered.sessions + answered.lookups)));
   ReportLookups(crowd.lookups());
+  for (const size_t size : {size_t{1400}, size_t{100}}) {
+    const Phase relaying(map);
+    const size_t relayed = crowd.Relay(std::chrono::seconds(seconds), size, under_way);
+    relaying.Report(absl::StrCat("of ", size, " B").c_str(), relayed);
+    std::printf("relayed    %.1f Mbit/s of UDP payloads from one node to another\n",
+                8e-6 * static_cast<double>(size * relayed) / seconds);
+  }
   std::printf("sent again %zu; resident at the end %zu MiB\n", crowd.lost(), map.Resident() >> 20);
   return 0;
 }

@@ -22,6 +22,10 @@
 namespace warp::perf {
 namespace {
 
+// Of the relay, one of these.
+constexpr int kRelayPort = 20'000;
+constexpr int kRelayPorts = 10'000;
+
 [[noreturn]] void Fail(const std::string& what) {
   std::fprintf(stderr, "map_bench: %s\n", what.c_str());
   std::exit(1);
@@ -37,9 +41,10 @@ MapProcess::MapProcess(const std::string& program) {
   key_ = secret.Public();
   std::ofstream(directory_ + "/map.key") << secret.ToBase64() << "\n";
   chmod((directory_ + "/map.key").c_str(), 0600);
-  std::ofstream(directory_ + "/map.yaml")
-      << absl::StrCat("private_key_file: ", directory_, "/map.key\n",
-                      "control_socket: ", directory_, "/map.sock\nlifetime: 1h\n");
+  std::ofstream(directory_ + "/map.yaml") << absl::StrCat(
+      "private_key_file: ", directory_, "/map.key\n", "control_socket: ", directory_,
+      "/map.sock\nlifetime: 1h\n", "relay: {ports: ", kRelayPort + getpid() % kRelayPorts,
+      ", rate: 1000Gbit, bytes: 1000TB}\n");
 
   const std::string config = directory_ + "/map.yaml";
   std::vector<std::string> arguments{program, "--config", config, "--listen", "127.0.0.1:0"};

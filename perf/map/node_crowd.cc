@@ -160,6 +160,18 @@ void NodeCrowd::OnMessage(size_t number, const protocol::MapMessage& message) {
     Say(number, protocol::MapPushAck{push->id});
     return;
   }
+  if (const auto* relayed = std::get_if<protocol::MapRelayed>(&message)) {
+    if (relayed->channels.empty()) return;
+    channel_ = relayed->channels.front();
+    Bind(number);
+    return;
+  }
+  if (const auto* bound = std::get_if<protocol::MapBound>(&message)) {
+    node.challenge = bound->challenge;
+    open_ |= bound->state == protocol::BindState::kOpen;
+    if (bound->state == protocol::BindState::kEcho) Bind(number);
+    return;
+  }
   const auto* registered = std::get_if<protocol::MapRegistered>(&message);
   if (registered == nullptr) return;
   node.challenge = registered->challenge;
@@ -177,14 +189,24 @@ void NodeCrowd::Say(size_t number, const protocol::MapMessage& message) {
     Push(number, std::move(*sealed));
 }
 
-void NodeCrowd::Push(size_t number, std::vector<uint8_t> datagram) {
-  outgoing_.emplace_back(AddressOf(number), std::move(datagram));
+void NodeCrowd::Bind(size_t number) {
+  const protocol::MapBind bind{.channel = channel_.id,
+                               .port = channel_.port,
+                               .order = {1, ++nodes_[number].number},
+                               .echo = nodes_[number].challenge};
+  if (auto sealed = nodes_[number].session.Seal(EncodeMapMessage(bind)))
+    Push(number, std::move(*sealed), channel_.udp_port);
+}
+
+void NodeCrowd::Push(size_t number, std::vector<uint8_t> datagram, uint16_t udp_port) {
+  const wire::Endpoint to{at_.address, udp_port != 0 ? udp_port : at_.port};
+  outgoing_.push_back({AddressOf(number).address, to, std::move(datagram)});
   if (outgoing_.size() == map::kBatch) Flush();
 }
 
 void NodeCrowd::Flush() {
   std::vector<map::UdpSocket::Sent> batch;
-  for (const auto& [from, datagram] : outgoing_) batch.push_back({at_, from.address, 0, datagram});
+  for (const Outgoing& out : outgoing_) batch.push_back({out.to, out.from, 0, out.datagram});
   if (!batch.empty()) socket_->Send(batch);
   outgoing_.clear();
 }
@@ -198,7 +220,10 @@ void NodeCrowd::Receive() {
     if (*type != wire::MessageType::kSealed) return;
     const auto opened = nodes_[number].session.Open(received.datagram);
     const auto* whole = std::get_if<wire::Session::Opened>(&opened);
-    if (whole == nullptr) return;
+    if (whole == nullptr) {
+      relayed_ += number == 1 ? 1 : 0;
+      return;
+    }
     const auto message = protocol::DecodeMapMessage(whole->plaintext);
     if (const auto* map_message = std::get_if<protocol::MapMessage>(&message))
       OnMessage(number, *map_message);
@@ -322,6 +347,36 @@ NodeCrowd::Load NodeCrowd::Offer(std::chrono::milliseconds time, const Load& loa
   return {.refreshes = static_cast<double>(refreshed()) / passed,
           .sessions = static_cast<double>(registered_ - registered) / passed,
           .lookups = static_cast<double>(lookups_.size() - looked) / passed};
+}
+
+size_t NodeCrowd::Relay(std::chrono::milliseconds time, size_t size, size_t under_way) {
+  for (Clock::time_point asked{}; !open_; Receive()) {
+    if (Clock::now() - asked < kRest) continue;
+    asked = Clock::now();
+    Say(0, protocol::MapRelay{.request = 1, .port = 0, .key = nodes_[1].key});
+  }
+  // Sealed for the other node, as far as the map can tell.
+  std::vector<uint8_t> datagram(size);
+  randombytes_buf(datagram.data(), datagram.size());
+  wire::WriteDataHeader({.receiver_index = UINT32_MAX}, datagram.data());
+  const Clock::time_point end = Clock::now() + time;
+  const size_t before = relayed_;
+  size_t sent = relayed_;
+  size_t seen = relayed_;
+  Clock::time_point heard = Clock::now();
+  while (Clock::now() < end) {
+    for (; sent < relayed_ + under_way; ++sent) Push(0, datagram, channel_.udp_port);
+    Receive();
+    if (relayed_ != seen) {
+      seen = relayed_;
+      heard = Clock::now();
+    } else if (Clock::now() - heard > kRest) {  // the rest was lost
+      lost_ += sent - relayed_;
+      sent = relayed_;
+      heard = Clock::now();
+    }
+  }
+  return relayed_ - before;
 }
 
 }  // namespace warp::perf
