@@ -102,16 +102,16 @@ inline constexpr size_t kMaxFarewells = 10000;
 inline constexpr size_t kRelayChannelsOfPair = 4;
 // An end of a new channel has to be bound within this time, which is some repetitions and then a refresh.
 inline constexpr std::chrono::seconds kRelayBeginning{15};
-// An end is sent to for so long after its last bind, where registrations live longer: its node may have left the address
-// to somebody else.
+// An end is sent to for so long after its last bind, where registrations live longer: its node may have left the
+// address to somebody else.
 inline constexpr std::chrono::seconds kRelayLifetime{60};
 // Ended channels are looked for so often at most, because all are looked at.
 inline constexpr std::chrono::milliseconds kRelayExpiryInterval{250};
 // A channel of which one end is bound may be waiting for the other one's next word: its ends say theirs this often.
 inline constexpr std::chrono::seconds kRelayHalfRefresh{1};
 // The other node is told of channels this often, first after this time and then after twice that; and not more often
-// than so anew, however often it is asked for, or where there are others, which a node can end and ask for all the time.
-// Beyond so many pairs it is not told: it asks as well where it has need.
+// than so anew, however often it is asked for, or where there are others, which a node can end and ask for all the
+// time. Beyond so many pairs it is not told: it asks as well where it has need.
 inline constexpr int kRelayTellings = 6;
 inline constexpr std::chrono::milliseconds kRelayTellAgain{250};
 inline constexpr std::chrono::seconds kRelayTellAnew{5};

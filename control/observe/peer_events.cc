@@ -104,7 +104,8 @@ void PeerEvents::NoteMoves(Peer& peer, const protocol::PeerStatus& now,
                            PortNameFunction port_name) {
   std::map<Sight, std::vector<const protocol::PathStatus*>> active;
   for (const protocol::PathStatus& path : now.paths) {
-    if (path.state != PathState::kActive || !path.remote_port.has_value()) continue;
+    // A relay's endpoint is the map's, and not where the peer is.
+    if (path.state != PathState::kActive || !path.remote_port.has_value() || path.relayed) continue;
     active[{path.port, *path.remote_port, path.remote.address.is_v4()}].push_back(&path);
   }
   if (peer.seen_at.size() > kMostSights) {

@@ -7,8 +7,8 @@
 namespace warp::map {
 namespace {
 
-// Keyed BLAKE2b over key id, port, address, and whether that is a TLS connection's, cut to the challenge's 8 bytes. That
-// is enough, because each guess costs a sealed message.
+// Keyed BLAKE2b over key id, port, address, and whether that is a TLS connection's, cut to the challenge's 8 bytes.
+// That is enough, because each guess costs a sealed message.
 protocol::MapChallenge Mac(const std::array<uint8_t, 32>& secret, const Origin& origin,
                            uint16_t port) {
   const wire::Endpoint& at = origin.from;

@@ -5,8 +5,8 @@
 //                                  S ◄── map:K ◄── T
 //
 // Who sends is told by (K, the address that it comes from, whether it comes in a TLS connection), so that all pairs of
-// nodes share a few UDP ports: a node needs another K for each channel of one of its ports, and no other node comes from
-// its address.
+// nodes share a few UDP ports: a node needs another K for each channel of one of its ports, and no other node comes
+// from its address.
 #ifndef WARP_MAP_SERVER_RELAY_CHANNEL_TABLE_H_
 #define WARP_MAP_SERVER_RELAY_CHANNEL_TABLE_H_
 
@@ -82,8 +82,8 @@ class ChannelTable {
     const auto it = channels_.find(id);
     return it == channels_.end() ? nullptr : &it->second;
   }
-  // The channel, and its end, that is bound to this address at this UDP port, by UDP or in a TLS connection as what came
-  // to `local_address`.
+  // The channel, and its end, that is bound to this address at this UDP port, by UDP or in a TLS connection as what
+  // came to `local_address`.
   std::optional<std::pair<Channel*, size_t>> FindBound(uint16_t udp_port, const wire::Endpoint& at,
                                                        LocalAddressId local_address);
   // From now on, this end is there. Another end that was there is not bound any more.

@@ -14,9 +14,9 @@ namespace warp::perf {
 
 class MapProcess {
  public:
-  // Starts `program` on a free port of 127.0.0.1 with a new key, and with a relay. Registrations live for an hour without a refresh, so
-  // that a machine may take its time to make a million. Exits with a sentence where that fails. The map ends with this
-  // process, even where that is killed, and leaves no file.
+  // Starts `program` on a free port of 127.0.0.1 with a new key, and with a relay. Registrations live for an hour
+  // without a refresh, so that a machine may take its time to make a million. Exits with a sentence where that fails.
+  // The map ends with this process, even where that is killed, and leaves no file.
   explicit MapProcess(const std::string& program);
   ~MapProcess();
   MapProcess(const MapProcess&) = delete;

@@ -15,6 +15,7 @@
 #include "dataplane/wire/handshake/noise.h"
 #include "dataplane/wire/message.h"
 #include "map-server/constants.h"
+#include "perf/map/crowd_node.h"
 #include "perf/must.h"
 
 namespace warp::perf {
@@ -34,28 +35,6 @@ constexpr size_t kMostGreeting = 512;
 double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
-
-struct NodeCrowd::Handshake {
-  Handshake(const wire::KeyPair& own, const wire::PublicKey& map, uint32_t index)
-      : noise(own, map, wire::HandshakePrologue(wire::Role::kMap, index)) {
-    const auto initiation = noise.WriteInitiation(
-        wire::EncodeInitiationPayload({.ciphers = {wire::Cipher::kChaCha20Poly1305}}));
-    datagram = wire::EncodeInitiation({.sender_index = index, .noise = *initiation});
-    wire::WriteMacs(wire::Mac1Key(map), nullptr, datagram);
-  }
-  wire::NoiseInitiator noise;
-  std::vector<uint8_t> datagram;  // the initiation
-};
-
-struct NodeCrowd::Node {
-  wire::CompactSession session;
-  wire::PublicKey key;
-  protocol::MapChallenge challenge{};
-  uint64_t number = 0;
-  std::unique_ptr<Handshake> handshake;
-  State state = State::kNew;
-  bool waiting = false;  // for the answer to a register
-};
 
 NodeCrowd::NodeCrowd(const wire::PublicKey& map, const wire::Endpoint& at, size_t nodes)
     : map_(map),
@@ -187,15 +166,6 @@ void NodeCrowd::OnMessage(size_t number, const protocol::MapMessage& message) {
 void NodeCrowd::Say(size_t number, const protocol::MapMessage& message) {
   if (auto sealed = nodes_[number].session.Seal(EncodeMapMessage(message)))
     Push(number, std::move(*sealed));
-}
-
-void NodeCrowd::Bind(size_t number) {
-  const protocol::MapBind bind{.channel = channel_.id,
-                               .port = channel_.port,
-                               .order = {1, ++nodes_[number].number},
-                               .echo = nodes_[number].challenge};
-  if (auto sealed = nodes_[number].session.Seal(EncodeMapMessage(bind)))
-    Push(number, std::move(*sealed), channel_.udp_port);
 }
 
 void NodeCrowd::Push(size_t number, std::vector<uint8_t> datagram, uint16_t udp_port) {
@@ -347,36 +317,6 @@ NodeCrowd::Load NodeCrowd::Offer(std::chrono::milliseconds time, const Load& loa
   return {.refreshes = static_cast<double>(refreshed()) / passed,
           .sessions = static_cast<double>(registered_ - registered) / passed,
           .lookups = static_cast<double>(lookups_.size() - looked) / passed};
-}
-
-size_t NodeCrowd::Relay(std::chrono::milliseconds time, size_t size, size_t under_way) {
-  for (Clock::time_point asked{}; !open_; Receive()) {
-    if (Clock::now() - asked < kRest) continue;
-    asked = Clock::now();
-    Say(0, protocol::MapRelay{.request = 1, .port = 0, .key = nodes_[1].key});
-  }
-  // Sealed for the other node, as far as the map can tell.
-  std::vector<uint8_t> datagram(size);
-  randombytes_buf(datagram.data(), datagram.size());
-  wire::WriteDataHeader({.receiver_index = UINT32_MAX}, datagram.data());
-  const Clock::time_point end = Clock::now() + time;
-  const size_t before = relayed_;
-  size_t sent = relayed_;
-  size_t seen = relayed_;
-  Clock::time_point heard = Clock::now();
-  while (Clock::now() < end) {
-    for (; sent < relayed_ + under_way; ++sent) Push(0, datagram, channel_.udp_port);
-    Receive();
-    if (relayed_ != seen) {
-      seen = relayed_;
-      heard = Clock::now();
-    } else if (Clock::now() - heard > kRest) {  // the rest was lost
-      lost_ += sent - relayed_;
-      sent = relayed_;
-      heard = Clock::now();
-    }
-  }
-  return relayed_ - before;
 }
 
 }  // namespace warp::perf

@@ -1,5 +1,6 @@
-// Attacks on the relay: somebody on the way, strangers who forge addresses, nodes and maps that lie. It forwards for those
-// who allow each other, to where they are, and no more than they may; and what it does for one costs the others nothing.
+// Attacks on the relay: somebody on the way, strangers who forge addresses, nodes and maps that lie. It forwards for
+// those who allow each other, to where they are, and no more than they may; and what it does for one costs the others
+// nothing.
 #include <gtest/gtest.h>
 
 #include <optional>
@@ -228,8 +229,8 @@ TEST_F(RelayTest, NobodyIsRelayedToItself) {
   EXPECT_EQ(world.relay().channels, 1u);
 }
 
-// The word that the other end is bound is lost, so that the peer's first probe comes through a channel of which the node
-// does not know that it is open: it is the relay's all the same, and no path of another kind.
+// The word that the other end is bound is lost, so that the peer's first probe comes through a channel of which the
+// node does not know that it is open: it is the relay's all the same, and no path of another kind.
 TEST_F(RelayTest, WhatComesThroughItIsNeverTakenForAnotherPath) {
   world.lost = [&](const RelayWorld::Datagram& datagram) {
     const bool word = datagram.from.address == RelayWorld::MapAddress() &&
