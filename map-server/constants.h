@@ -102,16 +102,26 @@ inline constexpr size_t kMaxFarewells = 10000;
 inline constexpr size_t kRelayChannelsOfPair = 4;
 // An end of a new channel has to be bound within this time, which is some repetitions and then a refresh.
 inline constexpr std::chrono::seconds kRelayBeginning{15};
+// An end is sent to for so long after its last bind, where registrations live longer: its node may have left the
+// address to somebody else.
+inline constexpr std::chrono::seconds kRelayLifetime{60};
+// Ended channels are looked for so often at most, because all are looked at.
+inline constexpr std::chrono::milliseconds kRelayExpiryInterval{250};
 // A channel of which one end is bound may be waiting for the other one's next word: its ends say theirs this often.
 inline constexpr std::chrono::seconds kRelayHalfRefresh{1};
 // The other node is told of channels this often, first after this time and then after twice that; and not more often
-// than so anew, however often it is asked for.
+// than so anew, however often it is asked for, or where there are others, which a node can end and ask for all the
+// time. Beyond so many pairs it is not told: it asks as well where it has need.
 inline constexpr int kRelayTellings = 6;
 inline constexpr std::chrono::milliseconds kRelayTellAgain{250};
 inline constexpr std::chrono::seconds kRelayTellAnew{5};
+inline constexpr std::chrono::seconds kRelayTellOthers{1};
+inline constexpr size_t kRelayPairsTold = 65536;
 // Of one pair at once: a tenth of a second of its rate, and at least these bytes.
 inline constexpr double kRelayBurst = 0.1;
 inline constexpr double kRelayBurstAtLeast = 131072;
+// A datagram counts as so many bytes at least: what it costs the map does not shrink with it.
+inline constexpr size_t kRelayChargeAtLeast = 128;
 // What a pair may send in a day is used up when less than a datagram is left of it.
 inline constexpr std::chrono::hours kRelayDay{24};
 inline constexpr uint64_t kRelayLeast = 1500;

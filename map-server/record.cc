@@ -62,10 +62,11 @@ std::vector<wire::Endpoint> Record::Endpoints(std::span<const wire::IpAddress> r
   return endpoints;
 }
 
-bool Record::Verified(uint16_t port, const wire::Endpoint& from) const {
+bool Record::Verified(uint16_t port, const wire::Endpoint& from, LocalAddressId to) const {
   bool verified = false;
   ForEach([&](const StoredRegistration& r) {
-    verified = verified || (r.port == port && r.live() && r.observed == from);
+    verified = verified || (r.port == port && r.live() && r.observed == from &&
+                            IsStream(r.local_address) == IsStream(to));
   });
   return verified;
 }

@@ -55,8 +55,8 @@ class Record {
   // the ports' own addresses; without repetition, kMapMaxEndpoints at most. A private address that the map does not see
   // itself is for readers of the same site (network.h) alone.
   std::vector<wire::Endpoint> Endpoints(std::span<const wire::IpAddress> reader) const;
-  // Whether `from` is the verified address of `port` now.
-  bool Verified(uint16_t port, const wire::Endpoint& from) const;
+  // Whether `from` is the verified address of `port` now, by UDP or in a TLS connection as what came to `to` has.
+  bool Verified(uint16_t port, const wire::Endpoint& from, LocalAddressId to) const;
 
  private:
   const StoredRecord& stored_;

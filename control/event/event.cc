@@ -43,6 +43,12 @@ std::string EventText(const Event& event) {
     case EventKind::kPeerMoved:
       return absl::StrCat("peer ", event.peer, ": moved from ", event.endpoint_before, " to ",
                           event.endpoint, ", as port ", event.port, " sees it");
+    case EventKind::kRelayBegun:
+      return absl::StrCat("peer ", event.peer, ": no other path works, so payloads go through a ",
+                          "map's relay at ", event.endpoint, " from port ", event.port);
+    case EventKind::kRelayEnded:
+      return absl::StrCat("peer ", event.peer, ": no payloads go through a map's relay any more",
+                          Because(event.reason));
     case EventKind::kKeyUsedTwice:
       return absl::StrCat("peer ", event.peer, ": two nodes seem to use this key: ", event.reason);
     case EventKind::kPathUp:

@@ -29,6 +29,9 @@ inline constexpr int kEventVersion = 1;
   X(kPeerDisconnected, "peer_disconnected", kWarning,                                              \
     "the session with the peer ended, or nothing comes back")                                      \
   X(kPeerMoved, "peer_moved", kInfo, "a port of the peer is reached at another endpoint")          \
+  X(kRelayBegun, "relay_begun", kWarning,                                                          \
+    "no other path works, so payloads go through a map's relay from now on")                       \
+  X(kRelayEnded, "relay_ended", kInfo, "no payloads go through a map's relay any more")            \
   X(kKeyUsedTwice, "key_used_twice", kWarning, "two nodes seem to use the key of the peer")        \
   X(kPathUp, "path_up", kInfo, "the path may carry payloads")                                      \
   X(kPathDown, "path_down", kWarning, "the path carries no payloads any more")                     \

@@ -1,6 +1,7 @@
 #include "control/observe/peer_events.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -25,6 +26,7 @@ void PeerEvents::Note(const std::vector<protocol::PeerStatus>& peers, PortNameFu
     NoteState(peer, now);
     NoteMoves(peer, now, port_name);
     NotePaths(peer, now, port_name);
+    NoteRelay(peer, now, port_name);
   }
 }
 
@@ -72,13 +74,38 @@ void PeerEvents::NotePaths(Peer& peer, const protocol::PeerStatus& now,
   }
 }
 
+// A peer is relayed to as long as any path through a relay carries, be there several.
+void PeerEvents::NoteRelay(Peer& peer, const protocol::PeerStatus& now,
+                           PortNameFunction port_name) {
+  const auto carries = [&](bool relayed) {
+    return std::find_if(now.paths.begin(), now.paths.end(), [relayed](const auto& path) {
+      return path.carries && path.relayed == relayed;
+    });
+  };
+  const auto relay = carries(true);
+  const bool relayed = relay != now.paths.end();
+  if (std::exchange(peer.relayed, relayed) == relayed) return;
+  if (relayed) {
+    log_.Raise({.kind = EventKind::kRelayBegun,
+                .peer = now.name,
+                .port = port_name(relay->port),
+                .endpoint = relay->remote.ToString()});
+    return;
+  }
+  const bool direct = carries(false) != now.paths.end();
+  log_.Raise({.kind = EventKind::kRelayEnded,
+              .peer = now.name,
+              .reason = direct ? "another path works" : "no path is left"});
+}
+
 // A port of the peer may be reached at several endpoints at a time. It has moved when the one that was known does not
 // answer any more and another does. Several ports of ours see the same move, which is told once.
 void PeerEvents::NoteMoves(Peer& peer, const protocol::PeerStatus& now,
                            PortNameFunction port_name) {
   std::map<Sight, std::vector<const protocol::PathStatus*>> active;
   for (const protocol::PathStatus& path : now.paths) {
-    if (path.state != PathState::kActive || !path.remote_port.has_value()) continue;
+    // A relay's endpoint is the map's, and not where the peer is.
+    if (path.state != PathState::kActive || !path.remote_port.has_value() || path.relayed) continue;
     active[{path.port, *path.remote_port, path.remote.address.is_v4()}].push_back(&path);
   }
   if (peer.seen_at.size() > kMostSights) {

@@ -54,6 +54,7 @@ class PeerEvents {
   struct Peer {
     std::string name;
     bool connected = false;
+    bool relayed = false;         // payloads go through a map's relay
     wire::Instant twins_since{};  // of a peer whose key two nodes use
     absl::flat_hash_map<wire::PathId, Path> paths;
     std::map<Sight, wire::Endpoint> seen_at;
@@ -61,6 +62,7 @@ class PeerEvents {
   };
   void NoteState(Peer& peer, const protocol::PeerStatus& now);
   void NotePaths(Peer& peer, const protocol::PeerStatus& now, PortNameFunction port_name);
+  void NoteRelay(Peer& peer, const protocol::PeerStatus& now, PortNameFunction port_name);
   void NoteMoves(Peer& peer, const protocol::PeerStatus& now, PortNameFunction port_name);
 
   EventLog& log_;

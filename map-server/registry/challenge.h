@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "control/protocol/map/map_message.h"
-#include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/time.h"
+#include "map-server/registry/origin.h"
 
 namespace warp::map {
 
@@ -19,9 +19,10 @@ class Challenger {
   // Of the challenges that are issued next; those that are out are good for as long as they were to be.
   void SetPeriod(wire::Duration period) { period_ = period; }
 
-  protocol::MapChallenge Issue(wire::Instant now, const protocol::KeyId& id, uint16_t port,
-                               const wire::Endpoint& at);
-  bool Verify(wire::Instant now, const protocol::KeyId& id, uint16_t port, const wire::Endpoint& at,
+  // For a node's port at the address of the origin. Who has a TLS connection from an address and port has not shown
+  // that datagrams get to it there: behind a NAT, these may be another host's.
+  protocol::MapChallenge Issue(wire::Instant now, const Origin& origin, uint16_t port);
+  bool Verify(wire::Instant now, const Origin& origin, uint16_t port,
               const protocol::MapChallenge& echo);
 
  private:

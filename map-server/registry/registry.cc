@@ -56,6 +56,7 @@ Registry::Registry(const Options& options, Store& store, wire::DropCounters& dro
   nobody_.allow.Set(std::vector<KeyTag>{0, 1, 2, 3, 4, 5, 6, 7});
   store_.SetChanged([this](Instant now, const KeyId& id, const Record& record) {
     if (record.live() && !record.allow().empty()) changes_.Add(now, id, NetworkOfRecord(record));
+    if (changed_) changed_(id);
   });
   store_.SetMissed([this] { versions_.MissAll(); });
 }
@@ -65,7 +66,7 @@ void Registry::Handle(Instant now, const Origin& origin, const protocol::MapMess
 }
 
 void Registry::On(Instant now, const Origin& origin, const MapRegister& message) {
-  if (!challenger_.Verify(now, origin.id, message.port, origin.from, message.echo)) {
+  if (!challenger_.Verify(now, origin, message.port, message.echo)) {
     Reply(origin, Registered(now, origin, message.port, MapState::kEcho));
     return;
   }
@@ -179,7 +180,7 @@ void Registry::TakePart(const Origin& origin, const protocol::MapAllow& part,
 
 void Registry::On(Instant, const Origin& origin, const protocol::MapLookup& message) {
   store_.GetHere(origin.id, [this, origin, message](Instant now, const Record* asker) {
-    if (asker == nullptr || !asker->Verified(message.port, origin.from)) {
+    if (asker == nullptr || !asker->Verified(message.port, origin.from, origin.local_address)) {
       drops_.Add(Drop::kNotAuthorized);
       ++answers_.unverified;
       Reply(origin, Registered(now, origin, message.port, MapState::kEcho));
@@ -242,7 +243,7 @@ MapRegistered Registry::Registered(Instant now, const Origin& origin, uint16_t p
   MapRegistered answer;
   answer.port = port;
   answer.state = state;
-  answer.challenge = challenger_.Issue(now, origin.id, port, origin.from);
+  answer.challenge = challenger_.Issue(now, origin, port);
   answer.lifetime_s = static_cast<uint16_t>(
       std::clamp<int64_t>(options_.lifetime / std::chrono::seconds(1), 1, UINT16_MAX));
   answer.refresh_ms = static_cast<uint16_t>(

@@ -19,6 +19,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 
 #include "control/protocol/map/map_message.h"
 #include "dataplane/wire/counters.h"
@@ -52,6 +53,9 @@ class Registry {
 
   // The oldest first.
   std::optional<Outgoing> NextOutgoing();
+
+  // Called after the endpoints of a record, or the keys that may ask for it, have changed; not when it is gone.
+  void SetChanged(std::function<void(const KeyId&)> changed) { changed_ = std::move(changed); }
 
   // Ends the registrations of a key and its allow list, and what of the list is under way.
   void Forget(const KeyId& id);
@@ -117,6 +121,7 @@ class Registry {
   Changes changes_;
   PushQueue pushes_;
   Versions versions_;
+  std::function<void(const KeyId&)> changed_;
   // Looked into where a key has no record, so that both cases take the same steps and the asker learns nothing by
   // timing.
   StoredRecord nobody_;

@@ -11,11 +11,9 @@ void ChannelTable::SetPorts(uint16_t first, uint16_t count) {
   first_port_ = first;
   ports_ = count;
   turn_ = count == 0 ? uint16_t{0} : static_cast<uint16_t>(randombytes_uniform(count));
-  std::vector<uint32_t> others;
-  for (const auto& [id, channel] : channels_) {
-    if (channel.udp_port < first || channel.udp_port - first >= count) others.push_back(id);
-  }
-  for (const uint32_t id : others) End(id);
+  EndIf([&](const Channel& channel) {
+    return channel.udp_port < first || channel.udp_port - first >= count;
+  });
 }
 
 Channel* ChannelTable::Make(const ChannelEnd& a, const ChannelEnd& b, Network network,
@@ -32,12 +30,12 @@ Channel* ChannelTable::Make(const ChannelEnd& a, const ChannelEnd& b, Network ne
       end.expires = expires;
       uses_.insert(UseOf(end, udp_port));
     }
-    if (pairs_.size() >= kRelayPairsRemembered) ForgetAPair();
-    PairState& pair = pairs_[PairOf(a.node, b.node)];
+    const Pair of = PairOf(a.node, b.node);
+    if (pairs_.size() >= kRelayPairsRemembered && !pairs_.contains(of)) ForgetAPair();
+    PairState& pair = pairs_[of];
     if (pair.channels.empty()) {
-      ++active_pairs_;
       pair.network = network;
-      by_network_[network].push_back(PairOf(a.node, b.node));
+      NoteActive(of, network);
     }
     pair.channels.push_back(id);
     next_expiry_ = std::min(next_expiry_, expires);
@@ -50,6 +48,30 @@ void ChannelTable::ForgetAPair() {
   const auto idle = std::find_if(pairs_.begin(), pairs_.end(),
                                  [](const auto& entry) { return entry.second.channels.empty(); });
   if (idle != pairs_.end()) pairs_.erase(idle);
+}
+
+void ChannelTable::NoteActive(const Pair& pair, Network network) {
+  ++active_pairs_;
+  by_network_[network].push_back(pair);
+  by_node_[pair.first].push_back(pair);
+  by_node_[pair.second].push_back(pair);
+}
+
+void ChannelTable::NoteIdle(const Pair& pair, Network network) {
+  --active_pairs_;
+  const auto remove = [&pair](auto& lists, const auto& of) {
+    const auto list = lists.find(of);
+    std::erase(list->second, pair);
+    if (list->second.empty()) lists.erase(list);
+  };
+  remove(by_network_, network);
+  remove(by_node_, pair.first);
+  remove(by_node_, pair.second);
+}
+
+std::span<const ChannelTable::Pair> ChannelTable::PairsOf(const KeyId& node) const {
+  const auto it = by_node_.find(node);
+  return it == by_node_.end() ? std::span<const Pair>() : it->second;
 }
 
 void ChannelTable::Unbind(Channel& channel, size_t end) {
@@ -72,10 +94,7 @@ void ChannelTable::End(uint32_t id) {
   std::erase(pair->second.channels, id);
   // What the pair has used stays known until its day is over.
   if (pair->second.channels.empty()) {
-    --active_pairs_;
-    const auto of_network = by_network_.find(pair->second.network);
-    std::erase(of_network->second, pair->first);
-    if (of_network->second.empty()) by_network_.erase(of_network);
+    NoteIdle(pair->first, pair->second.network);
     if (pair->second.allowance.used() == 0) pairs_.erase(pair);
   }
   channels_.erase(it);
@@ -91,31 +110,41 @@ std::optional<ChannelTable::Pair> ChannelTable::Victim(Network network) const {
   return most->second.back();
 }
 
+void ChannelTable::EndPair(const Pair& pair) {
+  const PairState* const state = FindPair(pair);
+  if (state == nullptr) return;
+  for (const uint32_t id : std::vector<uint32_t>(state->channels)) End(id);
+}
+
 void ChannelTable::EndOf(const KeyId& node) {
+  const std::span<const Pair> pairs = PairsOf(node);
+  for (const Pair& pair : std::vector<Pair>(pairs.begin(), pairs.end())) EndPair(pair);
+}
+
+void ChannelTable::EndIf(absl::FunctionRef<bool(const Channel&)> which) {
   std::vector<uint32_t> ended;
   for (const auto& [id, channel] : channels_) {
-    if (channel.ends[0].node == node || channel.ends[1].node == node) ended.push_back(id);
+    if (which(channel)) ended.push_back(id);
   }
   for (const uint32_t id : ended) End(id);
 }
 
 std::optional<std::pair<Channel*, size_t>> ChannelTable::FindBound(uint16_t udp_port,
                                                                    const wire::Endpoint& at,
-                                                                   bool stream) {
-  const auto it = bound_.find(BoundAt{udp_port, at, stream});
+                                                                   LocalAddressId local_address) {
+  const auto it = bound_.find(BoundAt{udp_port, at, IsStream(local_address)});
   if (it == bound_.end()) return std::nullopt;
   return std::pair(Find(it->second.first), it->second.second);
 }
 
 void ChannelTable::Bind(Channel& channel, size_t end, const wire::Endpoint& at,
                         LocalAddressId local_address) {
-  const bool stream = IsStream(local_address);
-  const auto there = FindBound(channel.udp_port, at, stream);
+  const auto there = FindBound(channel.udp_port, at, local_address);
   if (there.has_value()) Unbind(*there->first, there->second);
   Unbind(channel, end);
   channel.ends[end].at = at;
   channel.ends[end].local_address = local_address;
-  bound_[BoundAt{channel.udp_port, at, stream}] = {channel.id, end};
+  bound_[BoundAt{channel.udp_port, at, IsStream(local_address)}] = {channel.id, end};
 }
 
 void ChannelTable::Expire(Instant now) {
@@ -130,6 +159,7 @@ void ChannelTable::Expire(Instant now) {
       next_expiry_ = std::min(next_expiry_, expires);
     }
   }
+  next_expiry_ = std::max(next_expiry_, now + kRelayExpiryInterval);
   for (const uint32_t id : ended) End(id);
   absl::erase_if(pairs_, [now](const auto& entry) {
     return entry.second.channels.empty() && entry.second.allowance.over(now);

@@ -4,19 +4,22 @@
 //     node A, port i ── its NAT ── S ──► map:K ──► T ── its NAT ── node B, port j
 //                                  S ◄── map:K ◄── T
 //
-// Who sends is told by (K, the address that it comes from), so that all pairs of nodes share a few UDP ports: a node
-// needs another K for each channel of one of its ports, and no other node comes from its address.
+// Who sends is told by (K, the address that it comes from, whether it comes in a TLS connection), so that all pairs of
+// nodes share a few UDP ports: a node needs another K for each channel of one of its ports, and no other node comes
+// from its address.
 #ifndef WARP_MAP_SERVER_RELAY_CHANNEL_TABLE_H_
 #define WARP_MAP_SERVER_RELAY_CHANNEL_TABLE_H_
 
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "control/protocol/map/map_message.h"
 #include "map-server/network.h"
 #include "map-server/relay/pair_allowance.h"
@@ -69,18 +72,20 @@ class ChannelTable {
   // They are charged to `network` (network.h), that of the node which asked first.
   Channel* Make(const ChannelEnd& a, const ChannelEnd& b, Network network, Instant expires);
   void End(uint32_t id);
+  void EndPair(const Pair& pair);
   // All channels of a node.
   void EndOf(const KeyId& node);
+  // Those that this is true of.
+  void EndIf(absl::FunctionRef<bool(const Channel&)> which);
 
   Channel* Find(uint32_t id) {
     const auto it = channels_.find(id);
     return it == channels_.end() ? nullptr : &it->second;
   }
-  // The channel, and its end, that is bound to this address at this UDP port.
-  // `stream`: as the other end of a TLS connection, whose ports are not those of UDP: behind one NAT, they are another
-  // node's.
+  // The channel, and its end, that is bound to this address at this UDP port, by UDP or in a TLS connection as what
+  // came to `local_address`.
   std::optional<std::pair<Channel*, size_t>> FindBound(uint16_t udp_port, const wire::Endpoint& at,
-                                                       bool stream = false);
+                                                       LocalAddressId local_address);
   // From now on, this end is there. Another end that was there is not bound any more.
   void Bind(Channel& channel, size_t end, const wire::Endpoint& at, LocalAddressId local_address);
 
@@ -89,7 +94,10 @@ class ChannelTable {
     const auto it = pairs_.find(pair);
     return it == pairs_.end() ? nullptr : &it->second;
   }
-  // Ends channels of which an end has expired, and those that neither node needs; forgets pairs whose day is over.
+  // Its pairs with a channel.
+  std::span<const Pair> PairsOf(const KeyId& node) const;
+  // Ends channels of which an end has expired, kRelayExpiryInterval later at the latest; forgets pairs whose day is
+  // over.
   void Expire(Instant now);
   Instant NextExpiry() const { return next_expiry_; }
 
@@ -105,7 +113,7 @@ class ChannelTable {
   struct BoundAt {
     uint16_t udp_port = 0;
     wire::Endpoint at;
-    bool stream = false;
+    bool stream = false;  // a TLS connection is from there
     friend bool operator==(const BoundAt&, const BoundAt&) = default;
     template <typename H>
     friend H AbslHashValue(H h, const BoundAt& b) {
@@ -128,6 +136,8 @@ class ChannelTable {
   }
   void Unbind(Channel& channel, size_t end);
   void ForgetAPair();
+  void NoteActive(const Pair& pair, Network network);
+  void NoteIdle(const Pair& pair, Network network);
 
   uint16_t first_port_ = 0;
   uint16_t ports_ = 0;
@@ -139,6 +149,7 @@ class ChannelTable {
   absl::flat_hash_map<Pair, PairState> pairs_;
   size_t active_pairs_ = 0;
   absl::flat_hash_map<Network, std::vector<Pair>> by_network_;  // the active ones, the newest last
+  absl::flat_hash_map<KeyId, std::vector<Pair>> by_node_;       // likewise
   Instant next_expiry_ = wire::kNever;
 };
 

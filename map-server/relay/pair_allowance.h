@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 #include "dataplane/wire/time.h"
@@ -13,7 +14,7 @@ namespace warp::map {
 
 struct RelayTerms {
   uint64_t rate =
-      20'000'000;  // bits a second of one pair, both directions together; of UDP payloads
+      20'000'000;  // bits a second of one pair, both directions together; of UDP payloads, as charged
   uint64_t bytes = 10'000'000'000;  // of one pair in a day, likewise
   uint32_t pairs = 1000;            // at a time
   friend bool operator==(const RelayTerms&, const RelayTerms&) = default;
@@ -22,9 +23,10 @@ struct RelayTerms {
 class PairAllowance {
  public:
   enum class Verdict : uint8_t { kTaken, kTooFast, kUsedUp };
-  // Takes a datagram of `size` bytes where it may be forwarded.
-  Verdict Take(wire::Instant now, const RelayTerms& terms, size_t size) {
+  // Takes a datagram of `bytes` where it may be forwarded.
+  Verdict Take(wire::Instant now, const RelayTerms& terms, size_t bytes) {
     Roll(now);
+    const size_t size = std::max(bytes, kRelayChargeAtLeast);
     if (used_ + size > terms.bytes) return Verdict::kUsedUp;
     const double rate = static_cast<double>(terms.rate) / 8;
     const double burst = std::max(rate * kRelayBurst, kRelayBurstAtLeast);

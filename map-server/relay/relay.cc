@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 #include <utility>
 
 namespace warp::map {
@@ -27,21 +28,27 @@ std::vector<std::pair<size_t, size_t>> Spread(size_t a, size_t b) {
 
 }  // namespace
 
+Relay::Relay(Duration lifetime, Store& store, wire::DropCounters& drops)
+    : lifetime_(std::min<Duration>(lifetime, kRelayLifetime)),
+      store_(store),
+      drops_(drops),
+      challenger_(lifetime_) {}
+
 void Relay::SetTerms(const RelayTerms& terms, uint16_t first_port, uint16_t ports) {
   terms_ = terms;
   table_.SetPorts(first_port, ports);
 }
 
 void Relay::SetLifetime(Duration lifetime) {
-  lifetime_ = lifetime;
-  challenger_.SetPeriod(lifetime);
+  lifetime_ = std::min<Duration>(lifetime, kRelayLifetime);
+  challenger_.SetPeriod(lifetime_);
 }
 
 // --- A node asks for channels. ---
 
 void Relay::Handle(Instant, const Origin& origin, const MapRelay& message) {
   store_.GetHere(origin.id, [this, origin, message](Instant, const Record* asker) {
-    if (asker == nullptr || !asker->Verified(message.port, origin.from)) {
+    if (asker == nullptr || !asker->Verified(message.port, origin.from, origin.local_address)) {
       drops_.Add(Drop::kNotAuthorized);
       return;
     }
@@ -115,13 +122,13 @@ void Relay::MakeChannels(Instant now, Network network, const std::vector<Channel
   ChannelTable::PairState* state = table_.FindPair(pair);
   if (state != nullptr && state->allowance.exhausted(now, terms_)) {
     ++counts_.refused_bytes;
-    return EndPair(pair);
+    return table_.EndPair(pair);
   }
   if ((state == nullptr || state->channels.empty()) && table_.active_pairs() >= terms_.pairs) {
     ++counts_.refused_pairs;
     const std::optional<Pair> victim = table_.Victim(network);
     if (!victim.has_value()) return;
-    EndPair(*victim);
+    table_.EndPair(*victim);
     state = table_.FindPair(pair);
   }
   std::vector<std::pair<uint16_t, uint16_t>> there;
@@ -163,10 +170,34 @@ std::vector<protocol::MapChannel> Relay::ChannelsOf(const Pair& pair, const KeyI
   return channels;
 }
 
-void Relay::EndPair(const Pair& pair) {
-  const ChannelTable::PairState* const state = table_.FindPair(pair);
-  if (state == nullptr) return;
-  for (const uint32_t id : std::vector<uint32_t>(state->channels)) table_.End(id);
+// --- What was true when a channel was made is true no more. ---
+
+void Relay::Recheck(const KeyId& node) {
+  if (table_.PairsOf(node).empty()) return;
+  store_.GetHere(node, [this, node](Instant, const Record* record) {
+    const std::vector<ChannelEnd> ends =
+        record == nullptr ? std::vector<ChannelEnd>() : EndsOf(*record);
+    const std::span<const Pair> pairs = table_.PairsOf(node);
+    for (const Pair& pair : std::vector<Pair>(pairs.begin(), pairs.end())) {
+      if (ends.empty() || !record->Allows(pair.first == node ? pair.second : pair.first)) {
+        table_.EndPair(pair);
+        continue;
+      }
+      for (const uint32_t id : std::vector<uint32_t>(table_.FindPair(pair)->channels)) {
+        const Channel& channel = *table_.Find(id);
+        const uint16_t port = channel.ends[channel.ends[0].node == node ? 0 : 1].port;
+        if (std::none_of(ends.begin(), ends.end(),
+                         [&](const auto& end) { return end.port == port; }))
+          table_.End(id);
+      }
+    }
+  });
+}
+
+void Relay::EndUnless(absl::FunctionRef<bool(const wire::PublicKey&)> admitted) {
+  table_.EndIf([&](const Channel& channel) {
+    return !admitted(channel.ends[0].key) || !admitted(channel.ends[1].key);
+  });
 }
 
 // --- The other node is told. ---
@@ -183,11 +214,26 @@ bool Relay::HasBound(const Pair& pair, const KeyId& node) {
 
 void Relay::BeginTelling(Instant now, const Pair& pair, const KeyId& to, bool fresh) {
   if (HasBound(pair, to)) return;
-  const auto [it, first] = tellings_.try_emplace(pair);
-  Telling& telling = it->second;
-  if (!first && !fresh && now < telling.began + kRelayTellAnew) return;
-  telling = {.to = to, .attempt = 0, .due = now, .began = now};
-  next_telling_ = now;
+  const auto known = tellings_.find(pair);
+  if (known == tellings_.end() && tellings_.size() >= kRelayPairsTold) return;
+  Instant begin = now;
+  if (known != tellings_.end()) {
+    const Instant last = known->second.began;
+    if (last > now) return;  // it will be told of what there is then
+    begin = std::max(now, last + (fresh ? kRelayTellOthers : kRelayTellAnew));
+    if (!fresh && now < begin) return;
+  }
+  Telling& telling = tellings_[pair];
+  telling.to = to;
+  telling.attempt = 0;
+  telling.began = begin;
+  SetNext(pair, telling, begin);
+}
+
+void Relay::SetNext(const Pair& pair, Telling& telling, Instant next) {
+  next_tellings_.erase({telling.next, pair});
+  telling.next = next;
+  next_tellings_.insert({next, pair});
 }
 
 void Relay::Tell(const Pair& pair, const Telling& telling) {
@@ -209,26 +255,27 @@ void Relay::Tell(const Pair& pair, const Telling& telling) {
 
 // --- Time. ---
 
-Instant Relay::NextTimeout() const { return std::min(table_.NextExpiry(), next_telling_); }
+Instant Relay::NextTimeout() const {
+  return next_tellings_.empty() ? table_.NextExpiry()
+                                : std::min(table_.NextExpiry(), next_tellings_.begin()->first);
+}
 
 void Relay::HandleTimeout(Instant now) {
   table_.Expire(now);
-  if (now < next_telling_) return;
-  next_telling_ = wire::kNever;
-  for (auto it = tellings_.begin(); it != tellings_.end();) {
-    auto& [pair, telling] = *it;
-    if (telling.due <= now) {
-      Tell(pair, telling);
-      telling.due = ++telling.attempt >= kRelayTellings
-                        ? wire::kNever
-                        : now + kRelayTellAgain * (int64_t{1} << (telling.attempt - 1));
-    }
-    if (telling.next() <= now) {
-      it = tellings_.erase(it);
+  while (!next_tellings_.empty() && next_tellings_.begin()->first <= now) {
+    const Pair pair = next_tellings_.begin()->second;
+    Telling& telling = tellings_.at(pair);
+    if (telling.attempt == kRelayTellings) {
+      next_tellings_.erase(next_tellings_.begin());
+      tellings_.erase(pair);
       continue;
     }
-    next_telling_ = std::min(next_telling_, telling.next());
-    ++it;
+    Tell(pair, telling);
+    const auto wait = kRelayTellAgain * (int64_t{1} << telling.attempt);
+    // Where a telling takes longer than that, it is forgotten as soon as it is over.
+    SetNext(pair, telling,
+            ++telling.attempt < kRelayTellings ? now + wait
+                                               : std::max(now, telling.began + kRelayTellAnew));
   }
 }
 
@@ -238,8 +285,6 @@ std::optional<Outgoing> Relay::NextOutgoing() {
   outgoing_.pop_front();
   return front;
 }
-
-void Relay::Forget(const KeyId& id) { table_.EndOf(id); }
 
 Relay::Counts Relay::counts() const {
   Counts counts = counts_;

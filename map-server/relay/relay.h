@@ -6,6 +6,7 @@
 //   bind    to a channel's UDP port; echo wrong ──► bound(echo, challenge): nothing changed
 //                                    echo right ──► asked again whether both allow it ──► this end is there from now on
 //   other   from where an end of a channel is bound ──► to where the other end is bound, within the pair's allowance
+//   a record changed ──► what it allows no more, or is not registered any more, ends at once
 //
 // So it sends to addresses alone that have echoed a challenge to the node that the channel is for; one datagram for one
 // datagram, of the same bytes; and to nobody whom both nodes have not named.
@@ -16,8 +17,11 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "control/protocol/map/map_message.h"
 #include "dataplane/wire/arrival.h"
 #include "dataplane/wire/counters.h"
@@ -31,8 +35,7 @@ namespace warp::map {
 class Relay {
  public:
   // `store` and `drops` outlive this.
-  Relay(Duration lifetime, Store& store, wire::DropCounters& drops)
-      : lifetime_(lifetime), store_(store), drops_(drops), challenger_(lifetime) {}
+  Relay(Duration lifetime, Store& store, wire::DropCounters& drops);
 
   // Forwards on these terms, through the UDP ports first_port, first_port + 1, ...; with no ports it is off, and all
   // channels end.
@@ -45,8 +48,7 @@ class Relay {
   void Handle(Instant now, const Origin& origin, uint16_t udp_port,
               const protocol::MapBind& message);
 
-  // Where a datagram of `size` bytes goes that came to `udp_port` so and is no bind; nullopt: nowhere, which
-  // is counted.
+  // Where a datagram of `size` bytes goes that came to `udp_port` and is no bind; nullopt: nowhere, which is counted.
   struct Target {
     wire::Endpoint to;
     LocalAddressId local_address = 0;
@@ -59,8 +61,12 @@ class Relay {
   // The oldest first.
   std::optional<Outgoing> NextOutgoing();
 
+  // A node's registrations, or the keys that it allows, have changed: ends what they let it have no more.
+  void Recheck(const KeyId& node);
   // Ends the channels of a node.
-  void Forget(const KeyId& id);
+  void Forget(const KeyId& id) { table_.EndOf(id); }
+  // Ends those of nodes of which this is not true.
+  void EndUnless(absl::FunctionRef<bool(const wire::PublicKey&)> admitted);
 
   struct Counts {
     bool on = false;
@@ -87,14 +93,13 @@ class Relay {
 
  private:
   using Pair = ChannelTable::Pair;
-  // The other node of a pair is told of the channels until it binds one.
+  // The other node of a pair is told of the channels until it binds them. What it was told of is remembered for
+  // kRelayTellAnew.
   struct Telling {
     KeyId to;
-    int attempt = 0;
-    Instant due = wire::kNever;  // kNever: it has been told
+    int attempt = 0;  // kRelayTellings: it has been told
+    Instant next{};   // it is told again, or forgotten
     Instant began{};
-
-    Instant next() const { return due == wire::kNever ? began + kRelayTellAnew : due; }
   };
 
   // Its ports that are registered, by number.
@@ -110,9 +115,9 @@ class Relay {
   protocol::MapBound Bound(Instant now, const Origin& origin, uint32_t channel, uint16_t port,
                            protocol::BindState state);
   uint16_t LifetimeSeconds() const;
-  void EndPair(const Pair& pair);
   bool HasBound(const Pair& pair, const KeyId& node);
   void BeginTelling(Instant now, const Pair& pair, const KeyId& to, bool fresh);
+  void SetNext(const Pair& pair, Telling& telling, Instant next);
   void Tell(const Pair& pair, const Telling& telling);
 
   Duration lifetime_;
@@ -122,7 +127,7 @@ class Relay {
   Challenger challenger_;
   ChannelTable table_;
   std::map<Pair, Telling> tellings_;
-  Instant next_telling_ = wire::kNever;  // at the earliest
+  std::set<std::pair<Instant, Pair>> next_tellings_;  // when each is due
   std::deque<Outgoing> outgoing_;
   Counts counts_;
 };

@@ -39,7 +39,7 @@ void Relay::Handle(Instant now, const Origin& origin, uint16_t udp_port, const M
                          Bound(now, origin, message.channel, message.port, BindState::kEnded)});
     return;
   }
-  if (!challenger_.Verify(now, origin.id, message.port, origin.from, message.echo)) {
+  if (!challenger_.Verify(now, origin, message.port, message.echo)) {
     outgoing_.push_back({origin.key, origin.from, origin.local_address,
                          Bound(now, origin, message.channel, message.port, BindState::kEcho)});
     return;
@@ -83,7 +83,7 @@ void Relay::Apply(Instant now, const Origin& origin, const MapBind& message, boo
   const Pair pair = ChannelTable::PairOf(own.node, other.node);
   if (!allowed || table_.FindPair(pair)->allowance.exhausted(now, terms_)) {
     if (!allowed) drops_.Add(Drop::kNotAuthorized);
-    EndPair(pair);
+    table_.EndPair(pair);
     return reply(BindState::kEnded);
   }
   if (!own.needed && !other.needed) {
@@ -110,7 +110,7 @@ MapBound Relay::Bound(Instant now, const Origin& origin, uint32_t channel, uint1
   return {.channel = channel,
           .port = port,
           .state = state,
-          .challenge = challenger_.Issue(now, origin.id, port, origin.from),
+          .challenge = challenger_.Issue(now, origin, port),
           .lifetime_s = LifetimeSeconds(),
           .refresh_ms = Milliseconds(refresh)};
 }
@@ -119,7 +119,7 @@ MapBound Relay::Bound(Instant now, const Origin& origin, uint32_t channel, uint1
 
 std::optional<Relay::Target> Relay::Forward(Instant now, uint16_t udp_port,
                                             const wire::Arrival& arrival, size_t size) {
-  const auto found = table_.FindBound(udp_port, arrival.from, IsStream(arrival.port));
+  const auto found = table_.FindBound(udp_port, arrival.from, arrival.port);
   if (!found.has_value() || !found->first->ends[1 - found->second].bound()) {
     ++counts_.dropped_unbound;
     return std::nullopt;

@@ -35,7 +35,9 @@ Handler::Handler(Options options, Store& store)
       responder_(identity_, protocol::Role::kMap, options.handshakes),
       clients_(identity_, options.max_clients, options.rekey_after),
       registry_(options.registry, store, drops_),
-      relay_(options.registry.lifetime, store, drops_) {}
+      relay_(options.registry.lifetime, store, drops_) {
+  registry_.SetChanged([this](const KeyId& node) { relay_.Recheck(node); });
+}
 
 void Handler::HandleDatagram(Instant now, const Arrival& arrival, wire::MutableBytes datagram) {
   // A map makes no initiations, so an answer to one belongs to no session.
@@ -154,6 +156,7 @@ void Handler::HandleTimeout(Instant now) {
 void Handler::SetAdmission(ClientTable::Admission admission) {
   purge_ = admission == nullptr ? RollPlace{RollPlace::Part::kEnd, 0} : RollPlace{};
   clients_.SetAdmission(std::move(admission));
+  relay_.EndUnless([this](const wire::PublicKey& key) { return clients_.Admits(key); });
 }
 
 void Handler::Purge() {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "perf/map/map_process.h"
 #include "perf/map/node_crowd.h"
 #include "perf/map/redis_process.h"
@@ -118,6 +119,13 @@ int Main(int argc, char** argv) {
       "messages",
       static_cast<size_t>(seconds * (answered.refreshes + answered.sessions + answered.lookups)));
   ReportLookups(crowd.lookups());
+  for (const size_t size : {size_t{1400}, size_t{100}}) {
+    const Phase relaying(map, redis.get());
+    const size_t relayed = crowd.Relay(std::chrono::seconds(seconds), size, under_way);
+    relaying.Report(absl::StrCat("of ", size, " B").c_str(), relayed);
+    std::printf("relayed    %.1f Mbit/s of UDP payloads from one node to another\n",
+                8e-6 * static_cast<double>(size * relayed) / seconds);
+  }
   std::printf("sent again %zu, refused %zu; resident at the end %zu MiB\n", crowd.lost(),
               crowd.refused(), map.Resident() >> 20);
   return 0;

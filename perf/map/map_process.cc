@@ -17,6 +17,14 @@
 
 namespace warp::perf {
 
+namespace {
+
+// Of the relay, one of these.
+constexpr int kRelayPort = 20'000;
+constexpr int kRelayPorts = 10'000;
+
+}  // namespace
+
 MapProcess::MapProcess(const std::string& program, size_t max_registrations, uint16_t redis) {
   std::string name = std::filesystem::temp_directory_path() / "warp-map-bench-XXXXXX";
   if (mkdtemp(name.data()) == nullptr) Fail("cannot make a directory");
@@ -28,6 +36,7 @@ MapProcess::MapProcess(const std::string& program, size_t max_registrations, uin
   std::ofstream(directory_ + "/map.yaml") << absl::StrCat(
       "private_key_file: ", directory_, "/map.key\n", "control_socket: ", directory_,
       "/map.sock\nlifetime: 1h\n", "max_registrations: ", max_registrations, "\n",
+      "relay: {ports: ", kRelayPort + getpid() % kRelayPorts, ", rate: 1000Gbit, bytes: 1000TB}\n",
       redis == 0 ? "" : absl::StrCat("store: {redis: [\"127.0.0.1:", redis, "\"]}\n"));
 
   const std::string config = directory_ + "/map.yaml";

@@ -15,6 +15,7 @@
 #include "dataplane/wire/handshake/noise.h"
 #include "dataplane/wire/message.h"
 #include "map-server/constants.h"
+#include "perf/map/crowd_node.h"
 #include "perf/must.h"
 
 namespace warp::perf {
@@ -34,28 +35,6 @@ constexpr size_t kMostGreeting = 512;
 double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
-
-struct NodeCrowd::Handshake {
-  Handshake(const wire::KeyPair& own, const wire::PublicKey& map, uint32_t index)
-      : noise(own, map, wire::HandshakePrologue(wire::Role::kMap, index)) {
-    const auto initiation = noise.WriteInitiation(
-        wire::EncodeInitiationPayload({.ciphers = {wire::Cipher::kChaCha20Poly1305}}));
-    datagram = wire::EncodeInitiation({.sender_index = index, .noise = *initiation});
-    wire::WriteMacs(wire::Mac1Key(map), nullptr, datagram);
-  }
-  wire::NoiseInitiator noise;
-  std::vector<uint8_t> datagram;  // the initiation
-};
-
-struct NodeCrowd::Node {
-  wire::CompactSession session;
-  wire::PublicKey key;
-  protocol::MapChallenge challenge{};
-  uint64_t number = 0;
-  std::unique_ptr<Handshake> handshake;
-  State state = State::kNew;
-  bool waiting = false;  // for the answer to a register
-};
 
 NodeCrowd::NodeCrowd(const wire::PublicKey& map, const wire::Endpoint& at, size_t nodes)
     : map_(map),
@@ -161,6 +140,18 @@ void NodeCrowd::OnMessage(size_t number, const protocol::MapMessage& message) {
     Say(number, protocol::MapPushAck{push->id});
     return;
   }
+  if (const auto* relayed = std::get_if<protocol::MapRelayed>(&message)) {
+    if (relayed->channels.empty()) return;
+    channel_ = relayed->channels.front();
+    Bind(number);
+    return;
+  }
+  if (const auto* bound = std::get_if<protocol::MapBound>(&message)) {
+    node.challenge = bound->challenge;
+    open_ |= bound->state == protocol::BindState::kOpen;
+    if (bound->state == protocol::BindState::kEcho) Bind(number);
+    return;
+  }
   const auto* registered = std::get_if<protocol::MapRegistered>(&message);
   if (registered == nullptr) return;
   node.challenge = registered->challenge;
@@ -182,14 +173,15 @@ void NodeCrowd::Say(size_t number, const protocol::MapMessage& message) {
     Push(number, std::move(*sealed));
 }
 
-void NodeCrowd::Push(size_t number, std::vector<uint8_t> datagram) {
-  outgoing_.emplace_back(AddressOf(number), std::move(datagram));
+void NodeCrowd::Push(size_t number, std::vector<uint8_t> datagram, uint16_t udp_port) {
+  const wire::Endpoint to{at_.address, udp_port != 0 ? udp_port : at_.port};
+  outgoing_.push_back({AddressOf(number).address, to, std::move(datagram)});
   if (outgoing_.size() == map::kBatch) Flush();
 }
 
 void NodeCrowd::Flush() {
   std::vector<map::UdpSocket::Sent> batch;
-  for (const auto& [from, datagram] : outgoing_) batch.push_back({at_, from.address, 0, datagram});
+  for (const Outgoing& out : outgoing_) batch.push_back({out.to, out.from, 0, out.datagram});
   if (!batch.empty()) socket_->Send(batch);
   outgoing_.clear();
 }
@@ -203,7 +195,10 @@ void NodeCrowd::Receive() {
     if (*type != wire::MessageType::kSealed) return;
     const auto opened = nodes_[number].session.Open(received.datagram);
     const auto* whole = std::get_if<wire::Session::Opened>(&opened);
-    if (whole == nullptr) return;
+    if (whole == nullptr) {
+      relayed_ += number == 1 ? 1 : 0;
+      return;
+    }
     const auto message = protocol::DecodeMapMessage(whole->plaintext);
     if (const auto* map_message = std::get_if<protocol::MapMessage>(&message))
       OnMessage(number, *map_message);

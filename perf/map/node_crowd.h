@@ -41,6 +41,10 @@ class NodeCrowd {
   // Sends this for so long, where the map keeps up. Returns what was answered, and notes how long look-ups took.
   Load Offer(std::chrono::milliseconds time, const Load& load);
 
+  // The map's relay forwards datagrams of `size` bytes from the first node to the second for so long, at most so many
+  // under way at a time. Returns how many arrived.
+  size_t Relay(std::chrono::milliseconds time, size_t size, size_t under_way);
+
   size_t registered() const { return registered_; }
   size_t lost() const { return lost_; }        // datagrams that were sent again, or given up
   size_t refused() const { return refused_; }  // registers for which the map had no room
@@ -60,7 +64,9 @@ class NodeCrowd {
   void SendRegister(size_t node, bool with_list);
   void LookUp(size_t node);
   void Say(size_t node, const protocol::MapMessage& message);
-  void Push(size_t node, std::vector<uint8_t> datagram);
+  // `udp_port`: of the map's relay; 0: the map's own.
+  void Push(size_t node, std::vector<uint8_t> datagram, uint16_t udp_port = 0);
+  void Bind(size_t node);
   void Flush();
   // Takes what has come; waits a little where nothing has.
   void Receive();
@@ -72,7 +78,12 @@ class NodeCrowd {
   const std::unique_ptr<map::UdpSocket> socket_;
   std::array<uint8_t, 32> seed_;
   std::vector<Node> nodes_;
-  std::vector<std::pair<wire::Endpoint, std::vector<uint8_t>>> outgoing_;
+  struct Outgoing {
+    wire::IpAddress from;
+    wire::Endpoint to;
+    std::vector<uint8_t> datagram;
+  };
+  std::vector<Outgoing> outgoing_;
   size_t begun_ = 0;  // nodes that were greeted, or are about to be
   size_t registered_ = 0;
   size_t answered_ = 0;
@@ -81,6 +92,9 @@ class NodeCrowd {
   size_t looking_ = SIZE_MAX;  // the node whose look-up is under way
   Clock::time_point asked_;
   std::vector<Clock::duration> lookups_;
+  protocol::MapChannel channel_;  // of the first two nodes
+  bool open_ = false;             // it is
+  size_t relayed_ = 0;            // datagrams that came through it
 };
 
 }  // namespace warp::perf

@@ -64,6 +64,7 @@ class MapClient : public MapDriver {
     relays_.SetWanted(now, peer, wanted);
   }
   std::vector<RelayedEndpoints> TakeRelayed() override { return relays_.TakeFound(); }
+  bool NoteForwarded(const Route& route) override { return relays_.NoteForwarded(route); }
   std::optional<std::vector<wire::IpAddress>> TakeOutside() override;
   wire::Drop HandleControl(Instant now, const OpenedMessage& opened, Outbox& outbox) override;
   Instant NextTimeout() const override;

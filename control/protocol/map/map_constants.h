@@ -69,11 +69,13 @@ inline constexpr std::chrono::seconds kMapLookupKnown{60};
 inline constexpr std::chrono::seconds kMapLookUpAgain{1};
 
 // A relay is asked for when the map has said endpoints of the peer for this long, and none of them has led to a path;
-// and not more often than so: at all, where nobody of that key can be relayed to, where the map relays nothing or has
-// no room, and while there are channels, since either node may have more ports by then.
+// and not more often than so: at all, where nobody of that key can be relayed to, where the map relays nothing, in all,
+// where it has no room, and while there are channels, since either node may have more ports by then. New channels are
+// taken of a map as often as they are asked for.
 inline constexpr std::chrono::seconds kMapRelayPatience{1};
 inline constexpr std::chrono::seconds kMapRelayAgain{1};
 inline constexpr std::chrono::seconds kMapRelayMissing{5};
+inline constexpr std::chrono::seconds kMapRelayOff{10};
 inline constexpr std::chrono::seconds kMapRelayRefused{60};
 inline constexpr std::chrono::seconds kMapRelayKnown{60};
 

@@ -67,6 +67,8 @@ class MapDriver {
   virtual void SetRelayWanted(Instant, const wire::PublicKey&, bool) {}
   // Those of each peer of which they have changed since the last call.
   virtual std::vector<RelayedEndpoints> TakeRelayed() { return {}; }
+  // A peer's probe came by this route, which was not known. True: it is a relay's, as TakeRelayed says now.
+  virtual bool NoteForwarded(const Route&) { return false; }
 
   // A NAT before this port may have lost its mapping: the map may see the port elsewhere now. The driver limits how
   // often it asks.

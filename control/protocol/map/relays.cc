@@ -45,11 +45,13 @@ void MapRelays::NoteKnown(Instant now, const wire::PublicKey& key) {
 
 void MapRelays::Restart(Instant now) {
   Changed();
+  off_ = false;
   off_until_ = {};
   for (auto& [key, peer] : peers_) {
     // The paths over them stay until they are found to be dead, and the same ones may come again.
     peer.channels.clear();
     peer.asked.reset();
+    peer.renewed.reset();
     if (peer.wanted) AskSoon(now, peer);
   }
 }
@@ -77,6 +79,16 @@ wire::Drop MapRelays::HandleRelayed(Instant now, MessageOrder order, const MapRe
   if (it == peers_.end()) return wire::Drop::kUnknownPeer;
   Peer& peer = it->second;
   if (order <= peer.heard) return wire::Drop::kTooOld;
+  const auto is_new = [&peer](const MapChannel& told) {
+    return std::none_of(peer.channels.begin(), peer.channels.end(),
+                        [&](const Channel& channel) { return channel.id == told.id; });
+  };
+  // Each that is new is bound at once, to a UDP port that the map names: at its address there may be others than it.
+  if (std::any_of(message.channels.begin(), message.channels.end(), is_new)) {
+    if (peer.renewed.has_value() && now < *peer.renewed + kMapRelayAgain)
+      return wire::Drop::kRateLimited;
+    peer.renewed = now;
+  }
   Changed();
   peer.heard = order;
   peer.tries = 0;
@@ -97,8 +109,20 @@ wire::Drop MapRelays::HandleRelayed(Instant now, MessageOrder order, const MapRe
   }
   // An answer without channels says nothing of those that are open: who is asked may have been restarted.
   if (!channels.empty()) peer.channels = std::move(channels);
-  if (message.state == RelayState::kOff) off_until_ = now + kMapRelayRefused;
+  if (message.state == RelayState::kOff) {
+    off_ = true;
+    off_until_ = now + identity_.Jitter(kMapRelayOff);
+  } else if (std::exchange(off_, false)) {
+    off_until_ = {};
+    for (auto& [key, other] : peers_) {
+      if (other.wanted) AskSoon(now, other);
+    }
+  }
   if (!peer.wanted) return wire::Drop::kNone;
+  if (off_) {
+    peer.next = off_until_;
+    return wire::Drop::kNone;
+  }
   const Duration wait = message.state != RelayState::kGiven ? Duration(kMapRelayRefused)
                         : peer.channels.empty()             ? Duration(kMapRelayMissing)
                                                             : Duration(kMapRelayKnown);
@@ -140,6 +164,18 @@ wire::Drop MapRelays::HandleBound(Instant now, const Arrival& arrival, MessageOr
   return wire::Drop::kTooOld;
 }
 
+bool MapRelays::NoteForwarded(const Route& route) {
+  for (auto& [key, peer] : peers_) {
+    for (Channel& channel : peer.channels) {
+      if (channel.open || channel.port != route.port || channel.at != route.remote) continue;
+      channel.open = true;
+      Changed();
+      return true;
+    }
+  }
+  return false;
+}
+
 // --- What to say. ---
 
 Instant MapRelays::NextTimeout() const {
@@ -179,6 +215,7 @@ std::vector<MapRelays::Ask> MapRelays::TakeAsks(Instant now, Duration retry, Kno
       peer.next = from;
       continue;
     }
+    if (off_) off_until_ = now + identity_.Jitter(kMapRelayOff);
     asks.push_back({next_request_++, key, peer.tries});
     peer.asked = now;
     peer.next = now + MapWait(identity_, retry, peer.tries++);
@@ -199,6 +236,8 @@ std::vector<MapRelays::Bind> MapRelays::TakeBinds(Instant now, Duration retry,
       if (ways.empty()) continue;
       // Where the map is not heard by one of its addresses, another one may do.
       const auto turn = static_cast<size_t>(channel.tries++) / kMapSilentRequests;
+      // Or it relays no more, or has other channels by now.
+      if (channel.tries == kMapSilentRequests + 1 && peer.wanted) AskSoon(now, peer);
       Route route = ways[turn % ways.size()];
       route.remote.port = channel.udp_port;
       channel.at = route.remote;

@@ -46,6 +46,10 @@ class MapRelays {
   wire::Drop HandleBound(Instant now, const Arrival& arrival, MessageOrder order,
                          const MapBound& message);
 
+  // Something of a peer's came by this route. Where a channel leads there it is open, be it that the map's word of that
+  // was lost. True: it was not known to be.
+  bool NoteForwarded(const Route& route);
+
   // Whom to ask for now. `known`: since when the map has said endpoints of the peer; nullopt: it has not, so that it
   // has nobody to relay to. `retry` is how long to wait for the first answer.
   struct Ask {
@@ -85,6 +89,7 @@ class MapRelays {
     bool wanted = false;
     Instant next = kNever;  // when to ask (again)
     std::optional<Instant> asked;
+    std::optional<Instant> renewed;  // when the map last told of channels that were new
     int tries = 0;
     MessageOrder heard{};
     Duration lifetime = kMapLifetime;
@@ -101,7 +106,8 @@ class MapRelays {
 
   Identity& identity_;
   std::map<wire::PublicKey, Peer> peers_;
-  Instant off_until_{};                  // the map relays nothing, as it has said
+  bool off_ = false;                     // the map relays nothing, as it has said last
+  Instant off_until_{};                  // nobody is asked for before; then for one peer, to see
   bool changed_ = false;                 // since TakeFound
   mutable std::optional<Instant> next_;  // as computed last; nullopt: compute it anew
   uint64_t next_request_ = 1;

@@ -130,6 +130,10 @@ void Node::HandleControl(Instant now, const OpenedMessage& arrived) {
   if (owner.peer != nullptr) {
     owner.peer->NoteAuthentic(now, opened.session, opened.counter);
     Count(owner.peer->HandleControl(now, opened));
+    if (const std::optional<wire::Route> learned = owner.peer->TakeLearned()) {
+      const auto is_relays = [&](const Map& map) { return map.driver->NoteForwarded(*learned); };
+      if (std::any_of(maps_.begin(), maps_.end(), is_relays)) FollowMaps(now);
+    }
     Watch(*owner.peer);
   } else {
     Count(HandleMapControl(now, *owner.map, opened));

@@ -195,7 +195,10 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
                                          : EndpointBook::Use::kIdle;
     };
     const wire::IpAddress local = ChosenLocal(context_.ports, arrival);
-    if (book_.Learn(now, back, local, probe.port, use)) Reconcile(now);
+    if (book_.Learn(now, back, local, probe.port, use)) {
+      learned_ = back;
+      Reconcile(now);
+    }
   }
   Path* path = paths_.Find(back);
   if (path != nullptr) path->NoteProbe(probe.port);

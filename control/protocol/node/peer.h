@@ -152,6 +152,8 @@ class Peer {
   std::vector<PathStatus> PathStatuses() const;
   // True once after each loss of the connection: a map may know where the peer is now.
   bool TakeLookUpAgain() { return std::exchange(look_up_again_, false); }
+  // A route that a probe of the peer came by, and that was not known.
+  std::optional<Route> TakeLearned() { return std::exchange(learned_, std::nullopt); }
   // Whether no path leads to the peer but through relays, where that has changed; and as it is.
   std::optional<bool> TakeRelayWish() { return relay_wish_.TakeChange(); }
   bool wants_relay() const { return relay_wish_.wanted(); }
@@ -205,6 +207,7 @@ class Peer {
   EndpointBook book_;
   PathSet paths_;
   RelayWish relay_wish_;
+  std::optional<Route> learned_;
   UnansweredBudget::Share unanswered_;
 
   uint64_t tuning_;          // of the context, that it follows

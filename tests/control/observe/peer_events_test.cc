@@ -49,6 +49,31 @@ class PeerEventsTest : public ::testing::Test {
   std::vector<std::string> raised_;
 };
 
+TEST_F(PeerEventsTest, ARelayBeginsAndEnds) {
+  protocol::PathStatus& relayed = Path(1, 0, PathState::kActive, kAway);
+  relayed.relayed = true;
+  EXPECT_EQ(Note(), "peer hq: path wan0 -> 203.0.113.9:40000 active (because)")
+      << "it stands ready, and carries nothing";
+  Path(1, 0, PathState::kActive).carries = true;
+  EXPECT_EQ(Note(),
+            "peer hq: no other path works, so payloads go through a map's relay at "
+            "203.0.113.9:40000 from port wan0");
+  EXPECT_EQ(Note(), "");
+  // Both carry while it is left.
+  Path(2, 0, PathState::kActive).carries = true;
+  EXPECT_EQ(Note(), "peer hq: path wan0 -> 198.51.100.7:13116 active (because)");
+  Path(1, 0, PathState::kActive).carries = false;
+  EXPECT_EQ(Note(), "peer hq: no payloads go through a map's relay any more (another path works)");
+  EXPECT_EQ(Note(), "");
+  Path(2, 0, PathState::kActive).carries = false;
+  Path(1, 0, PathState::kActive).carries = true;
+  Note();
+  Path(1, 0, PathState::kLost).carries = false;
+  EXPECT_EQ(Note(),
+            "peer hq: path wan0 -> 203.0.113.9:40000 lost (because); "
+            "peer hq: no payloads go through a map's relay any more (no path is left)");
+}
+
 TEST_F(PeerEventsTest, APeerThatIsRemovedEndsWhatThereWas) {
   peer_.connected = true;
   Path(1, 0, PathState::kActive);

@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "control/protocol/map/map_client.h"
@@ -49,6 +50,7 @@ class RelayWorld {
     Handler::Options options;
     options.secret_key = secret_.Clone();
     options.max_clients = 1000;
+    options.registry.lifetime = lifetime;
     handler_ = std::make_unique<Handler>(std::move(options), *store_);
     if (on) handler_->SetRelay(terms, kFirstPort, ports);
   }
@@ -74,10 +76,12 @@ class RelayWorld {
       host.node->SetPort(now, static_cast<wire::PortId>(port),
                          {.up = true, .addresses = {Inner(n, port)}});
     }
-    host.node->AddMap(now, std::make_unique<protocol::MapClient>(
-                               host.node->identity(), host.node->sessions(),
-                               protocol::MapClientOptions{.public_key = secret_.Public(),
-                                                          .endpoints = {{MapAddress(), 13116}}}));
+    auto client = std::make_unique<protocol::MapClient>(
+        host.node->identity(), host.node->sessions(),
+        protocol::MapClientOptions{.public_key = secret_.Public(),
+                                   .endpoints = {{MapAddress(), 13116}}});
+    host.map = client.get();
+    host.node->AddMap(now, std::move(client));
     return n;
   }
   void AddPeer(int a, int b) {
@@ -132,6 +136,16 @@ class RelayWorld {
     }
     host.node->NoteSent(now, host.ids[b]);
   }
+  // What no honest node would say: it leaves in the node's session with the map, to that UDP port of the map's.
+  void Say(int n, uint16_t udp_port, const protocol::MapMessage& message) {
+    Host& host = nodes_[Index(n)];
+    protocol::Outbox said;
+    const wire::Route route{0, {MapAddress(), udp_port}};
+    host.map->association().Send(now, route, protocol::EncodeMapMessage(message), said);
+    while (auto transmit = said.Pop()) Carry(n, *std::move(transmit));
+  }
+  // What the map says to nodes is shown to it.
+  std::function<void(int n, const protocol::MapMessage&)> heard = nullptr;
   std::vector<std::string> TakeReceived(int n) {
     return std::exchange(nodes_[Index(n)].received, {});
   }
@@ -143,6 +157,7 @@ class RelayWorld {
     Endpoint from;
     Endpoint to;
     std::vector<uint8_t> bytes;
+    bool forwarded = false;  // the relay has sent it on
   };
   bool blocked = false;  // nothing passes between nodes
   // True: it is lost. Everything is shown to it.
@@ -193,6 +208,7 @@ class RelayWorld {
 
   // Of maps that are started from now on.
   RelayTerms terms;
+  wire::Duration lifetime = protocol::kMapLifetime;
   uint16_t ports = kPorts;
 
  private:
@@ -203,6 +219,7 @@ class RelayWorld {
   struct Host {
     wire::SecretKey key;
     std::unique_ptr<protocol::Node> node;
+    protocol::MapClient* map = nullptr;  // the node's
     Nat nat = Nat::kSymmetric;
     bool dead = false;
     std::map<int, wire::PeerId> ids;
@@ -254,10 +271,11 @@ class RelayWorld {
     if (!datagram.to_map && blocked) return;
     events_.emplace(now + kDelay, std::move(datagram));
   }
-  void FromMap(LocalAddressId local, const Endpoint& to, std::vector<uint8_t> bytes) {
+  void FromMap(LocalAddressId local, const Endpoint& to, std::vector<uint8_t> bytes,
+               bool forwarded = false) {
     const uint16_t port =
         local == kMain ? uint16_t{13116} : static_cast<uint16_t>(kFirstPort + local - kRelay);
-    Datagram datagram{false, -1, {MapAddress(), port}, to, std::move(bytes)};
+    Datagram datagram{false, -1, {MapAddress(), port}, to, std::move(bytes), forwarded};
     if (lost && lost(datagram)) return;
     events_.emplace(now + kDelay, std::move(datagram));
   }
@@ -282,7 +300,7 @@ class RelayWorld {
         now, datagram.to.port, {local, datagram.from, MapAddress()}, datagram.bytes);
     if (!target.has_value()) return;
     EXPECT_EQ(target->local_address, local) << "a channel has one port";
-    FromMap(target->local_address, target->to, std::move(datagram.bytes));
+    FromMap(target->local_address, target->to, std::move(datagram.bytes), /*forwarded=*/true);
   }
   void ToNode(Datagram datagram) {
     const auto mapping = std::find_if(mappings_.begin(), mappings_.end(),
@@ -304,6 +322,11 @@ class RelayWorld {
     const auto opened = session->Open(now, host.node->identity().engine(), datagram.bytes);
     if (std::holds_alternative<wire::Drop>(opened)) return;
     const auto& [counter, plaintext] = std::get<wire::Session::Opened>(opened);
+    if (heard && protocol::IsMapMessage(plaintext)) {
+      const auto decoded = protocol::DecodeMapMessage(plaintext);
+      if (const auto* message = std::get_if<protocol::MapMessage>(&decoded))
+        heard(mapping->node, *message);
+    }
     if (wire::ClassifyPlaintext(plaintext) == wire::Kind::kControl)
       return host.node->HandleControl(now, {arrival, session.get(), counter, plaintext});
     host.node->NoteAuthentic(now, session.get(), counter);
@@ -318,6 +341,45 @@ class RelayWorld {
   std::vector<Mapping> mappings_;
   int turns_ = 0;
   std::multimap<wire::Instant, Datagram> events_;
+};
+
+// Alice and Bob, between whom no path leads.
+class RelayTest : public ::testing::Test {
+ protected:
+  using Nat = RelayWorld::Nat;
+
+  // They come, behind such NATs, with so many ports each, and allow each other.
+  void Meet(Nat a = Nat::kSymmetric, Nat b = Nat::kSymmetric, int ports_of_each = 1) {
+    alice = world.AddNode(ports_of_each, a);
+    bob = world.AddNode(ports_of_each, b);
+    world.MakeFriends(alice, bob);
+  }
+  void AreRelayed(wire::Duration within = 5s) {
+    world.RunUntil([&] { return world.OverRelay(alice, bob); }, within);
+  }
+  void MeetRelayed(Nat a = Nat::kSymmetric, Nat b = Nat::kSymmetric) {
+    Meet(a, b);
+    AreRelayed();
+  }
+  // The same, and tells from where Alice sends to the relay, and whereto.
+  std::pair<Endpoint, Endpoint> MeetWatched() {
+    Meet();
+    std::pair<Endpoint, Endpoint> seen;
+    world.lost = [&](const RelayWorld::Datagram& datagram) {
+      if (IsToRelay(datagram) && datagram.node == alice) seen = {datagram.from, datagram.to};
+      return false;
+    };
+    AreRelayed();
+    world.lost = nullptr;
+    return seen;
+  }
+  static bool IsToRelay(const RelayWorld::Datagram& datagram) {
+    return datagram.to_map && datagram.to.port != 13116;
+  }
+
+  RelayWorld world;
+  int alice = -1;
+  int bob = -1;
 };
 
 }  // namespace warp::map

@@ -7,6 +7,8 @@
 #     chaos.sh [SECONDS [SEED]]     the seed is printed; the same one does the same again
 #     chaos.sh 20 7 relay           the map relays, and any kind may stand before any other: what has no path goes through
 #                                   the map, and is lost while that is gone
+#     chaos.sh 20 7 relayed         no pair of links has a path, so that all goes through the map, which lives: then nothing
+#                                   is lost either, while one link of each site is whole
 . "$(dirname "$0")/_nat.sh"
 seconds=${1:-20}
 seed=${2:-$(($(date +%s) % 100000))}
@@ -22,21 +24,27 @@ most=3
 [[ ${a[*]} == *symmetric* ]] || most=6
 [[ ${3:-} != relay ]] || most=10
 b=("${kinds[RANDOM % most]}" "${kinds[RANDOM % most]}")
+if [[ ${3:-} == relayed ]]; then
+  closed=(port home cgn symmetric cgn-symmetric)
+  a=("${closed[RANDOM % 2 + 3]}" "${closed[RANDOM % 2 + 3]}")
+  b=("${closed[RANDOM % 5]}" "${closed[RANDOM % 5]}")
+fi
 forget=$((RANDOM % 3 + 1))
 echo "A: ${a[*]}, B: ${b[*]}; mappings are forgotten after $forget s"
 
 router
 watch_strays
 relay=${3:-}
-map() { if [[ $relay == relay ]]; then relaying_map_up; else map_up; fi; }
-# Whether every pair of links carries, or where the map relays, any path does.
+map() { if [[ -n $relay ]]; then relaying_map_up "{rate: 100Mbit}"; else map_up; fi; }
+# Waits until every pair of links carries; where all goes through the map, every link; and where some does, any. Prints how
+# long that took.
 all_carry() {
-  local any="any(path['carries'] and path['state'] == 'active' for path in paths())"
-  if [[ $relay != relay ]]; then
-    pairs A B | arrive "$1"
-  else
-    status A "$any" "$1" >/dev/null && status B "$any" "$1" >/dev/null && echo some
-  fi
+  local any="any(path['carries'] and path['state'] == 'active' for path in paths())" since=${EPOCHREALTIME/./}
+  case $relay in
+    relay) status A "$any" "$1" >/dev/null && status B "$any" "$1" >/dev/null && elapsed "$since" ;;
+    relayed) printf '%s\n' {A,B}/wan{0,1}/10.99. | arrive "$1" ;;
+    *) pairs A B | arrive "$1" ;;
+  esac
 }
 map
 nat_site A "${a[@]}"
@@ -65,6 +73,7 @@ while ((${EPOCHREALTIME/./} < end)); do
     [[ -n ${nat_of[$far]:-} ]] || what=dark
     pause=0.$((RANDOM % 9))
     map=$((RANDOM % 6))
+    [[ $relay != relayed ]] || map=1
     echo "$what $far, $pause s$( ((map)) || echo ', and the map dies')"
     ((map)) || kill_hard M
     case $what in
