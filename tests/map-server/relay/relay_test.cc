@@ -1,6 +1,8 @@
 // The relay of last resort, from both ends: nodes between which no path leads, and the map that forwards for them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/map-server/relay/relay_world.h"
 
 namespace warp::map {
