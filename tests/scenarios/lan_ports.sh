@@ -7,6 +7,7 @@
 . "$(dirname "$0")/_init.sh"
 with_map=no
 node_options="discover: lan"
+lab_families=46
 namespace S
 for ((i = 0; i < 2; i++)); do
   ip -n S link add "s$i" type bridge
