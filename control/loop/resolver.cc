@@ -248,8 +248,11 @@ class ResolverImpl : public Resolver {
         problem_ = std::string(denied_->message());
         Publish(*denied_);
       } else {
+        // Silence does not say that there are no records.
+        const auto code =
+            is_services() ? absl::StatusCode::kUnavailable : absl::StatusCode::kNotFound;
         Result failure = failure_.value_or(
-            absl::NotFoundError(absl::StrCat("cannot resolve ", name_.host, ": no answer")));
+            absl::Status(code, absl::StrCat("cannot resolve ", name_.host, ": no answer")));
         problem_ = std::string(failure.status().message());
         if (!value().has_value()) Publish(std::move(failure));
       }
