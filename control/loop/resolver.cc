@@ -8,112 +8,18 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "control/loop/helper_thread.h"
+#include "control/loop/names/found.h"
 
 namespace warp::control {
 namespace {
 
 using Answer = absl::StatusOr<DnsFound>;
-
-// Of a name, either endpoints or services.
-struct Found {
-  std::vector<wire::Endpoint> endpoints;
-  std::vector<ServiceRecord> services;
-  friend bool operator==(const Found&, const Found&) = default;
-};
 using Result = absl::StatusOr<Found>;
 
-constexpr size_t kMostEndpoints = 16;
-// Of which fewer are tried.
-constexpr size_t kMostRecords = 64;
 // Look-ups of the system that may hang at the same time. Names that name servers know do not wait for one.
 constexpr size_t kSystemThreads = 64;
-
-struct HostPort {
-  std::string host;
-  uint16_t port = 0;
-};
-
-absl::StatusOr<HostPort> ParseName(absl::string_view text) {
-  const size_t colon = text.rfind(':');
-  uint32_t port = 0;
-  if (colon == absl::string_view::npos || colon == 0 ||
-      !absl::SimpleAtoi(text.substr(colon + 1), &port) || port == 0 || port > UINT16_MAX)
-    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is not of the form host:port"));
-  return HostPort{std::string(text.substr(0, colon)), static_cast<uint16_t>(port)};
-}
-
-// Of too many, each family keeps its half at least: a name server must not be able to hide one behind the other. Which
-// ones are kept is another choice each `turn`, so that all of them are tried at some time.
-void Rotate(std::vector<wire::Endpoint>::iterator begin, std::vector<wire::Endpoint>::iterator end,
-            size_t turn) {
-  const auto size = static_cast<size_t>(end - begin);
-  if (size > kMostEndpoints / 2)
-    std::rotate(begin, begin + static_cast<ptrdiff_t>(turn * (kMostEndpoints / 2) % size), end);
-}
-
-void Shorten(std::vector<wire::Endpoint>& endpoints, size_t turn) {
-  if (endpoints.size() <= kMostEndpoints) return;
-  const auto middle =
-      std::stable_partition(endpoints.begin(), endpoints.end(),
-                            [](const wire::Endpoint& one) { return one.address.is_v4(); });
-  Rotate(endpoints.begin(), middle, turn);
-  Rotate(middle, endpoints.end(), turn);
-  auto v4 = static_cast<size_t>(middle - endpoints.begin());
-  size_t v6 = endpoints.size() - v4;
-  while (v4 + v6 > kMostEndpoints) --(v4 > v6 ? v4 : v6);
-  endpoints.erase(middle + static_cast<ptrdiff_t>(v6), endpoints.end());
-  endpoints.erase(endpoints.begin() + static_cast<ptrdiff_t>(v4), middle);
-  std::sort(endpoints.begin(), endpoints.end());
-}
-
-// Addresses of the name, or why there are none.
-Result EndpointsOf(const HostPort& name, const Answer& answer, size_t turn) {
-  if (!answer.ok()) {
-    return absl::NotFoundError(
-        absl::StrCat("cannot resolve ", name.host, ": ", answer.status().message()));
-  }
-  Found found;
-  for (const wire::IpAddress& address : answer->addresses)
-    found.endpoints.push_back({address, name.port});
-  std::sort(found.endpoints.begin(), found.endpoints.end());
-  found.endpoints.erase(std::unique(found.endpoints.begin(), found.endpoints.end()),
-                        found.endpoints.end());
-  Shorten(found.endpoints, turn);
-  if (found.endpoints.empty())
-    return absl::NotFoundError(absl::StrCat(name.host, " has no address"));
-  return found;
-}
-
-// The records, or why there are none; the code says whether that is certain.
-Result ServicesOf(const HostPort& name, const Answer& answer) {
-  if (answer.ok()) return Found{.services = answer->services};
-  return absl::Status(answer.status().code(),
-                      absl::StrCat("cannot resolve ", name.host, ": ", answer.status().message()));
-}
-
-// What several answers have found, of which none can hide another: of too many, each has its part.
-Found Together(const std::vector<Found>& all) {
-  Found together;
-  const auto add = [](const auto& from, size_t i, size_t most, auto& to) {
-    if (i < from.size() && to.size() < most && std::find(to.begin(), to.end(), from[i]) == to.end())
-      to.push_back(from[i]);
-  };
-  size_t longest = 0;
-  for (const Found& one : all)
-    longest = std::max({longest, one.endpoints.size(), one.services.size()});
-  for (size_t i = 0; i < longest; ++i) {
-    for (const Found& one : all) {
-      add(one.endpoints, i, kMostEndpoints, together.endpoints);
-      add(one.services, i, kMostRecords, together.services);
-    }
-  }
-  std::sort(together.endpoints.begin(), together.endpoints.end());
-  std::sort(together.services.begin(), together.services.end());
-  return together;
-}
 
 class ResolverImpl : public Resolver {
  public:
@@ -138,7 +44,7 @@ class ResolverImpl : public Resolver {
         });
     if (const auto endpoint = wire::Endpoint::Parse(host_port); endpoint.ok()) {
       entry->Publish(Found{.endpoints = {*endpoint}});
-    } else if (auto name = ParseName(host_port); name.ok()) {
+    } else if (auto name = WatchedName::Parse(host_port); name.ok()) {
       entry->Begin(*std::move(name));
     } else {
       entry->Publish(name.status());
@@ -179,7 +85,7 @@ class ResolverImpl : public Resolver {
           patience_(resolver.loop_, [this] { AskMore(); }),
           give_up_(resolver.loop_, [this] { Finish(); }) {}
 
-    void Begin(HostPort name) {
+    void Begin(WatchedName name) {
       name_ = std::move(name);
       Ask();
     }
@@ -342,8 +248,11 @@ class ResolverImpl : public Resolver {
         problem_ = std::string(denied_->message());
         Publish(*denied_);
       } else {
+        // Silence does not say that there are no records.
+        const auto code =
+            is_services() ? absl::StatusCode::kUnavailable : absl::StatusCode::kNotFound;
         Result failure = failure_.value_or(
-            absl::NotFoundError(absl::StrCat("cannot resolve ", name_.host, ": no answer")));
+            absl::Status(code, absl::StrCat("cannot resolve ", name_.host, ": no answer")));
         problem_ = std::string(failure.status().message());
         if (!value().has_value()) Publish(std::move(failure));
       }
@@ -370,7 +279,7 @@ class ResolverImpl : public Resolver {
 
     ResolverImpl& resolver_;
     const ResolverOptions& options_;
-    HostPort name_;  // empty: no look-up is needed. Service records have no port
+    WatchedName name_;  // empty: no look-up is needed. Service records have no port
     bool silent_ = false;
     bool failing_ = false;   // the last round has found nothing, for whatever reason
     wire::Duration pace_{};  // of the next question, while silent

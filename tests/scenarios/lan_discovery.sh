@@ -28,12 +28,18 @@ address() {
   ip -n "$1" address add "$3/64" dev wan0 nodad
 }
 discovery="status['node']['discovery']"
-# announced FAMILY: whether an announcement comes by the cable of A within ten seconds, by ip or ip6.
+# announced: prints by what A announces itself, from now on to the first time by IPv6, which is the last one it uses.
 announced() {
-  timeout 10 ip netns exec S $lab_python -c 'import socket, sys
-s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons({"ip": 0x800, "ip6": 0x86dd}[sys.argv[1]]))
+  timeout 20 ip netns exec S $lab_python -u -c 'import socket
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 s.bind(("pa", 0))
-while b"WARP\x01" not in s.recv(2000): pass' "$1"
+print("listens")
+family = b""
+while family != b"\x86\xdd":
+    frame, where = s.recvfrom(2000)
+    if where[2] == socket.PACKET_OUTGOING or b"WARP\x01" not in frame: continue
+    family = frame[12:14]
+    print(family.hex())'
 }
 at() { status "$1" "path('wan0', '$2:')['state'] == 'active'" "${3:-10}" >/dev/null; }
 reload() { timeout 60 "$warp" reload --socket "$lab/$1.sock" >"$lab/out" 2>&1 || fail "$(cat "$lab/out")"; }
@@ -79,9 +85,12 @@ step "an interface without an IPv4 address tells nobody the one of another inter
 ip -n A address add 203.0.113.9/32 dev lo
 ip -n A -4 address flush dev wan0
 status A 'active() == 2' 20 >/dev/null
+announced >"$lab/announced" &
+listener=$!
+until grep -q listens "$lab/announced"; do sleep 0.1; done
 ip -n A address add fd00:2::11/64 dev wan0 nodad  # it says so at once
-announced ip6
-! announced ip || fail "A announces itself by IPv4"
+wait $listener
+[[ $(<"$lab/announced") == $'listens\n86dd' ]] || fail "A announces itself by IPv4"
 ip -n A address del 203.0.113.9/32 dev lo
 address A 192.0.2.1 fd00:2::1
 wait_active A 3

@@ -45,6 +45,11 @@ name_server_up
 for site in A B; do registered $site 10.99.0.1 30; done
 wait_active A 4
 echo_up
+step "the doctor tries the servers that the records name"
+timeout 60 ip netns exec A "$warp" doctor --json "$lab/A.yaml" >"$lab/doctor.json" || true
+expect_json "$lab/doctor.json" \
+  "'map warp.example is m1.warp.example:13116, m2.warp.example:13116' in [f['what'] for f in findings]"
+expect_json "$lab/doctor.json" "not any('service records' in u for u in unseen)"
 step "the name server stands still, and the map is dead, under traffic"
 traffic 500 500
 kill -STOP "$dns_pid"

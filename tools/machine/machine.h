@@ -66,8 +66,8 @@ class Machine {
 
   // --- The network, and daemons. ---
   virtual absl::StatusOr<std::vector<wire::IpAddress>> Resolve(const std::string& host) const = 0;
-  // What the service records of this name say (RFC 2782), in the order of their priorities. As DnsClient::Answer has it:
-  // NotFound where there are none.
+  // What the service records of this name say (RFC 2782), in the order of their priorities. Errors are those of
+  // DnsClient::Answer: NotFound where there are none.
   virtual absl::StatusOr<std::vector<ServicePlace>> ResolveServices(
       const std::string& name) const = 0;
   // Sends an empty datagram for each, all at once, and waits a second for what the network says about them. OK: nothing

@@ -15,8 +15,8 @@
 // by a budget of hashes (LanBudget). What a peer itself may make the node do by its announcements is bounded, too.
 //
 // Each port announces under an epoch of its own, and under another one where all its addresses have become other ones
-// after it had none: whoever listens on two links is not told by it that both are of one node, nor that a node has moved
-// from one to the other. Pure; one thread.
+// after it had none: whoever listens on two links is not told by it that both are of one node, nor that a node has
+// moved from one to the other. Pure; one thread.
 #ifndef WARP_CONTROL_PROTOCOL_LAN_LAN_DISCOVERY_H_
 #define WARP_CONTROL_PROTOCOL_LAN_LAN_DISCOVERY_H_
 

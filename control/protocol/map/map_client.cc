@@ -328,9 +328,10 @@ MapStatus MapClient::Status() const {
     status.reason = "no answer to registrations, shaking hands again";
   } else if (association_.send_session() == nullptr) {
     status.state = "connecting";
-    status.reason = servers_.empty()         ? "no address of the map is known"
-                    : registrations_.empty() ? "no port can reach the map"
-                                             : "no answer to the handshake";
+    status.reason = servers_.empty()            ? "no address of the map is known"
+                    : registrations_.only_own() ? "the map's address is our own"
+                    : registrations_.empty()    ? "no port can reach the map"
+                                                : "no answer to the handshake";
   } else if (status.registrations.empty()) {
     status.state = "connected";
     status.reason = refused ? "the map refuses more registrations" : "not registered yet";

@@ -29,6 +29,17 @@ bool MapRegistrations::SetEndpoints(Instant now, std::vector<wire::Endpoint> end
   return Update(now) || (more && !entries_.empty());
 }
 
+bool MapRegistrations::only_own() const {
+  const auto own = [this](const wire::Endpoint& endpoint) {
+    return std::any_of(ports_.begin(), ports_.end(), [&](const auto& port) {
+      const std::vector<wire::IpAddress>& addresses = port.second.addresses;
+      return std::find(addresses.begin(), addresses.end(), endpoint.address) != addresses.end();
+    });
+  };
+  return !options_.endpoints.empty() &&
+         std::all_of(options_.endpoints.begin(), options_.endpoints.end(), own);
+}
+
 void MapRegistrations::Prefer(const wire::Endpoint& endpoint, bool all) {
   if (!Contains(options_.endpoints, endpoint)) return;
   for (auto& [family, entry] : entries_) {

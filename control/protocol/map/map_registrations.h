@@ -101,6 +101,8 @@ class MapRegistrations {
   bool in_connection() const;
   const std::vector<wire::Endpoint>& endpoints() const { return options_.endpoints; }
   bool empty() const { return entries_.empty(); }
+  // Whether each address of the map is one of our ports': by a mistake, or by a name server that lies.
+  bool only_own() const;
   bool refused() const;
   // How long to wait for an answer of the map, the first time.
   Duration Retry() const { return std::max<Duration>(kMapRetry, round_trip_ * 2); }

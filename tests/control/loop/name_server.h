@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -104,6 +105,12 @@ class NameServer {
     answer.push_back(static_cast<uint8_t>(data.size()));
     answer.insert(answer.end(), data.begin(), data.end());
   }
+  // Every answer goes through this from now on.
+  using Distortion = std::function<void(std::vector<uint8_t>&)>;
+  void Distort(Distortion distortion) {
+    const std::lock_guard lock(mutex_);
+    distortion_ = std::move(distortion);
+  }
   // How often the IPv4 address of the name was asked for.
   int asked(const std::string& name) {
     const std::lock_guard lock(mutex_);
@@ -131,8 +138,9 @@ class NameServer {
       const ssize_t got =
           recvfrom(socket_, query, sizeof(query), 0, reinterpret_cast<sockaddr*>(&from), &size);
       if (got <= static_cast<ssize_t>(kHeader)) continue;
-      const std::vector<uint8_t> answer = Answer({query, query + got});
+      std::vector<uint8_t> answer = Answer({query, query + got});
       if (answer.empty()) continue;
+      if (const std::lock_guard lock(mutex_); distortion_ != nullptr) distortion_(answer);
       (void)!sendto(socket_, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from),
                     size);
     }
@@ -199,6 +207,7 @@ class NameServer {
   std::map<std::string, Addresses> lies_;
   std::set<std::pair<std::string, uint16_t>> swallowed_;
   std::map<std::string, std::vector<ServiceRecord>> services_;
+  Distortion distortion_;
   std::map<std::string, int> asked_;
   std::map<std::string, int> questions_;
   std::thread thread_;

@@ -28,7 +28,7 @@ class ServersTest : public ::testing::Test {
     options.refresh = std::chrono::hours(1);
     options.retry = std::chrono::milliseconds(20);
     options.dns = server_.Options();
-    options.give_up = std::chrono::milliseconds(500);
+    options.give_up = std::chrono::milliseconds(600);  // of two tries of a name server, 750
     options.uplinks = [this] { return uplinks_; };
     options.system = [](const std::string&) { return absl::NotFoundError("the system is asleep"); };
     auto resolver = Resolver::Open(*loop_, std::move(options));
@@ -128,6 +128,7 @@ TEST_F(ServersTest, WithoutAnAnswerTheDomainIsTried) {
   server_.Swallow(kRecords, 33);
   Watch("example");
   EXPECT_TRUE(TurnTo({{At("192.0.2.9:13116")}}));
+  EXPECT_THAT(Names()[0].problem, HasSubstr("no answer"));
 }
 
 // The watch may end while it is being told.

@@ -310,6 +310,18 @@ TEST(MapClient, NobodyIsToldWhereATlsConnectionComesFrom) {
       protocol::kMapRefreshMin + 5s);
 }
 
+// A name server says that the map is ourselves.
+TEST(MapClient, AnAddressOfOurOwnIsNamed) {
+  MapWorld world(1);
+  world.KillMap(0);
+  MapNode& node = world.AddNode(1);
+  node.SetPort(world.now, 0, {.up = true, .addresses = {world.MapAddress(0).address}});
+  world.Run(5s);
+  EXPECT_EQ(node.status(0).reason, "the map's address is our own");
+  node.SetPort(world.now, 0, {.up = true, .addresses = {MapWorld::Inner(1, 0)}});
+  EXPECT_EQ(node.status(0).reason, "no answer to the handshake");
+}
+
 // The port is in a connection to the second map: the first one does not hear of it, and misses nothing.
 TEST(MapClient, APortThatReachesOneAddressRegistersThereAlone) {
   MapWorld world(2);
