@@ -15,10 +15,11 @@ namespace {
 
 using Answer = absl::StatusOr<DnsFound>;
 
-// Of a name, either endpoints or services.
+// Of a name, either endpoints, or services, or prefixes.
 struct Found {
   std::vector<wire::Endpoint> endpoints;
   std::vector<ServiceRecord> services;
+  std::vector<wire::Nat64Prefix> prefixes;
   friend bool operator==(const Found&, const Found&) = default;
 };
 using Result = absl::StatusOr<Found>;
@@ -79,6 +80,12 @@ Result ServicesOf(const HostPort& name, const Answer& answer) {
                       absl::StrCat("cannot resolve ", name.host, ": ", answer.status().message()));
 }
 
+Result PrefixesOf(const Answer& answer) {
+  if (answer.ok()) return Found{.prefixes = answer->prefixes};
+  return absl::NotFoundError(
+      absl::StrCat("cannot resolve ", kIpv4OnlyName, ": ", answer.status().message()));
+}
+
 class ResolverImpl : public Resolver {
  public:
   ResolverImpl(Loop& loop, ResolverOptions options, std::unique_ptr<DnsClient> dns,
@@ -92,14 +99,7 @@ class ResolverImpl : public Resolver {
         system_watch_(loop, system_->fd(), POLLIN, [this](uint32_t) { system_->RunFinished(); }) {}
 
   std::unique_ptr<Name> Watch(absl::string_view host_port, Handler handler) override {
-    auto entry =
-        std::make_unique<Entry>(*this, [handler = std::move(handler)](const Result& result) {
-          if (result.ok()) {
-            handler(result->endpoints);
-          } else {
-            handler(result.status());
-          }
-        });
+    auto entry = MakeEntry(&Found::endpoints, std::move(handler));
     if (const auto endpoint = wire::Endpoint::Parse(host_port); endpoint.ok()) {
       entry->Publish(Found{.endpoints = {*endpoint}});
     } else if (auto name = ParseName(host_port); name.ok()) {
@@ -111,21 +111,34 @@ class ResolverImpl : public Resolver {
   }
 
   std::unique_ptr<Name> WatchServices(absl::string_view name, ServicesHandler handler) override {
-    auto entry =
-        std::make_unique<Entry>(*this, [handler = std::move(handler)](const Result& result) {
-          if (result.ok()) {
-            handler(result->services);
-          } else {
-            handler(result.status());
-          }
-        });
+    auto entry = MakeEntry(&Found::services, std::move(handler));
     entry->Begin({.host = std::string(name)});
+    return entry;
+  }
+
+  std::unique_ptr<Name> WatchPrefixes(absl::string_view interface,
+                                      PrefixesHandler handler) override {
+    auto entry = MakeEntry(&Found::prefixes, std::move(handler));
+    entry->BeginBehind(interface);
     return entry;
   }
 
  private:
   class Entry;
   using Entries = Subscribers<Entry, Result, Name>;
+
+  // One whose handler gets this part of what is found.
+  template <typename Part, typename PartHandler>
+  std::unique_ptr<Entry> MakeEntry(Part Found::*part, PartHandler handler) {
+    return std::make_unique<Entry>(*this,
+                                   [part, handler = std::move(handler)](const Result& result) {
+                                     if (result.ok()) {
+                                       handler((*result).*part);
+                                     } else {
+                                       handler(result.status());
+                                     }
+                                   });
+  }
 
   // One name. A round of questions begins with each time that it is asked.
   class Entry : public Entries::Subscriber {
@@ -143,6 +156,12 @@ class ResolverImpl : public Resolver {
       Ask();
     }
 
+    void BeginBehind(absl::string_view interface) {
+      behind_ = std::string(interface);
+      pace_ = options_.retry;
+      Begin({.host = kIpv4OnlyName});
+    }
+
     void SetSilent(bool silent) override {
       if (silent == std::exchange(silent_, silent) || name_.host.empty()) return;
       if (!silent) return;
@@ -154,7 +173,7 @@ class ResolverImpl : public Resolver {
     void Describe(std::vector<NameStatus>& into) const override {
       if (name_.host.empty()) return;
       NameStatus& status = into.emplace_back();
-      status.name = is_services() ? name_.host : absl::StrCat(name_.host, ":", name_.port);
+      status.name = name_.port == 0 ? name_.host : absl::StrCat(name_.host, ":", name_.port);
       status.when = found_at_;
       status.problem = problem_;
       status.asking = asking_;
@@ -163,6 +182,8 @@ class ResolverImpl : public Resolver {
         status.found.push_back(endpoint.ToString());
       for (const ServiceRecord& record : (*value())->services)
         status.found.push_back(absl::StrCat(record.target, ":", record.port));
+      for (const wire::Nat64Prefix& prefix : (*value())->prefixes)
+        status.found.push_back(prefix.ToString());
     }
 
     void OnAnswer(uint64_t round, const Answer& answer) {
@@ -178,7 +199,8 @@ class ResolverImpl : public Resolver {
     }
 
    private:
-    bool is_services() const { return name_.port == 0; }
+    bool is_services() const { return name_.port == 0 && !is_prefixes(); }
+    bool is_prefixes() const { return !behind_.empty(); }
 
     void Ask() {
       ++round_;
@@ -186,13 +208,13 @@ class ResolverImpl : public Resolver {
       asked_more_ = false;
       unanswered_ = 1;
       asked_ = resolver_.loop_.now();
-      AskServers("");
+      AskServers(behind_);
       patience_.Set(options_.patience);
       give_up_.Set(options_.give_up);
     }
 
     void AskMore() {
-      if (!asking_ || std::exchange(asked_more_, true)) return;
+      if (!asking_ || is_prefixes() || std::exchange(asked_more_, true)) return;
       patience_.Cancel();
       for (const std::string& uplink : options_.uplinks()) {
         ++unanswered_;
@@ -207,11 +229,14 @@ class ResolverImpl : public Resolver {
                            .round = round_,
                            .host = name_.host,
                            .interface = interface,
-                           .services = is_services()});
+                           .services = is_services(),
+                           .prefixes = is_prefixes()});
     }
 
     void Take(uint64_t round, const Answer& answer) {
-      Result result = is_services() ? ServicesOf(name_, answer) : EndpointsOf(name_, answer);
+      Result result = is_prefixes()   ? PrefixesOf(answer)
+                      : is_services() ? ServicesOf(name_, answer)
+                                      : EndpointsOf(name_, answer);
       if (result.ok()) {
         if (round <= found_) return;
         found_ = round;
@@ -239,7 +264,7 @@ class ResolverImpl : public Resolver {
           absl::NotFoundError(absl::StrCat("cannot resolve ", name_.host, ": no answer")));
       problem_ = std::string(failure.status().message());
       if (!value().has_value()) Publish(std::move(failure));
-      End(options_.retry);
+      End(is_prefixes() ? Slower(options_.prefix_refresh) : options_.retry);
     }
 
     void End(wire::Duration next) {
@@ -251,17 +276,21 @@ class ResolverImpl : public Resolver {
     }
 
     wire::Duration Pace() {
-      if (!silent_) return options_.refresh;
-      const wire::Duration next = std::min(pace_, options_.refresh);
+      if (is_prefixes()) return options_.prefix_refresh;
+      return silent_ ? Slower(options_.refresh) : options_.refresh;
+    }
+    wire::Duration Slower(wire::Duration slowest) {
+      const wire::Duration next = std::min(pace_, slowest);
       pace_ = 2 * next;
       return next;
     }
 
     ResolverImpl& resolver_;
     const ResolverOptions& options_;
-    HostPort name_;  // empty: no look-up is needed. Service records have no port
+    HostPort name_;       // empty: no look-up is needed. Only names of hosts have a port
+    std::string behind_;  // the interface whose prefixes are asked
     bool silent_ = false;
-    wire::Duration pace_{};  // of the next question, while silent
+    wire::Duration pace_{};  // of the next question, while silent, or while no prefix was found
     wire::Instant asked_{};
 
     uint64_t round_ = 0;

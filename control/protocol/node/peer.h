@@ -150,6 +150,7 @@ class Peer {
   const PathSet& paths() const { return paths_; }
   PeerStatus status() const;
   std::vector<PathStatus> PathStatuses() const;
+  bool HearsByTranslation(PortId port) const;  // as Node's
   // True once after each loss of the connection: a map may know where the peer is now.
   bool TakeLookUpAgain() { return std::exchange(look_up_again_, false); }
   // Whether no path leads to the peer but through relays, where that has changed; and as it is.

@@ -1,5 +1,5 @@
-// A name server on loopback, on a thread of its own. It knows the names that it was given, as IPv4 addresses; it never
-// answers for *.dead, and says of all others that there is no such name.
+// A name server on loopback, on a thread of its own. It knows the names that it was given, with one address each; it
+// never answers for *.dead, and says of all others that there is no such name.
 #ifndef WARP_TESTS_CONTROL_LOOP_NAME_SERVER_H_
 #define WARP_TESTS_CONTROL_LOOP_NAME_SERVER_H_
 
@@ -89,15 +89,20 @@ class NameServer {
     answer.push_back(static_cast<uint8_t>(data.size()));
     answer.insert(answer.end(), data.begin(), data.end());
   }
-  // How often the IPv4 address of the name was asked for.
+  // How often the IPv4 address of the name was asked for, or the other one.
   int asked(const std::string& name) {
     const std::lock_guard lock(mutex_);
     return asked_[name];
+  }
+  int asked_v6(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return asked_v6_[name];
   }
 
  private:
   static constexpr size_t kHeader = 12;
   static constexpr uint16_t kTypeA = 1;
+  static constexpr uint16_t kTypeAaaa = 28;
   static constexpr uint16_t kTypeSrv = 33;
 
   void Run() {
@@ -131,6 +136,7 @@ class NameServer {
     const uint16_t type = static_cast<uint16_t>(query[at - 4] << 8 | query[at - 3]);
     const std::lock_guard lock(mutex_);
     if (type == kTypeA) ++asked_[name];
+    if (type == kTypeAaaa) ++asked_v6_[name];
     if (absl::EndsWith(name, ".dead")) return {};
     query.resize(at);  // without what EDNS adds
     if (const auto offered = services_.find(name); type == kTypeSrv && offered != services_.end()) {
@@ -142,18 +148,19 @@ class NameServer {
       return query;
     }
     const auto known = names_.find(name);
-    const bool has = known != names_.end() && type == kTypeA;
+    const bool v6 = known != names_.end() && absl::StrContains(known->second, ':');
+    const bool has = known != names_.end() && type == (v6 ? kTypeAaaa : kTypeA);
     query[2] = 0x85;  // an authoritative answer
     query[3] = static_cast<uint8_t>(0x80 | (known == names_.end() ? 3 : 0));
     std::memset(&query[6], 0, 6);
     if (!has) return query;
     query[7] = 1;
-    const uint8_t record[] = {0xc0, kHeader, 0, kTypeA, 0, 1, 0, 0, 0, 0, 0, 4};
+    std::vector<uint8_t> address(v6 ? 16 : 4);
+    inet_pton(v6 ? AF_INET6 : AF_INET, known->second.c_str(), address.data());
+    const uint8_t record[] = {0xc0, kHeader, 0, static_cast<uint8_t>(type),          0, 1, 0, 0,
+                              0,    0,       0, static_cast<uint8_t>(address.size())};
     query.insert(query.end(), record, record + sizeof(record));
-    in_addr address{};
-    inet_pton(AF_INET, known->second.c_str(), &address);
-    const auto* bytes = reinterpret_cast<const uint8_t*>(&address);
-    query.insert(query.end(), bytes, bytes + sizeof(address));
+    query.insert(query.end(), address.begin(), address.end());
     return query;
   }
 
@@ -164,7 +171,7 @@ class NameServer {
   std::mutex mutex_;
   std::map<std::string, std::string> names_ = {{"good.example", "192.0.2.7"}};
   std::map<std::string, std::vector<ServiceRecord>> services_;
-  std::map<std::string, int> asked_;
+  std::map<std::string, int> asked_, asked_v6_;
   std::thread thread_;
 };
 
