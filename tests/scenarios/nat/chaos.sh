@@ -1,8 +1,9 @@
 #!/bin/bash
 # NATs of any kind before any link, that forget, get other ports or other addresses at any time, and what was silent for a
 # second or more; links that have IPv6 alone and a network that translates; links that go dark, and a map that dies and
-# comes back. One path is whole at any moment: then no payload is lost, none comes twice, and none goes to
-# an endpoint that has not answered.
+# comes back. Now and then the first links of both sites are behind one NAT, which turns what they send to its outside (a
+# hairpin), be it the only way between them or not. One path is whole at any moment: then no payload is lost, none comes
+# twice, and none goes to an endpoint that has not answered.
 #
 #     chaos.sh [SECONDS [SEED]]     the seed is printed; the same one does the same again
 #     chaos.sh 20 7 relay           the map relays, and any kind may stand before any other: what has no path goes through
@@ -13,17 +14,27 @@ seed=${2:-$(($(date +%s) % 100000))}
 echo "seed $seed"
 RANDOM=$seed
 
-kinds=(open cone address port home nat64 symmetric cgn cgn-symmetric nat64-symmetric)
+kinds=(open cone address port home nat64 cgn symmetric cgn-symmetric nat64-symmetric)
 # No path leads from a symmetric NAT to one that is restricted by port. So B has none of the latter where A has one of the
 # former, unless the map relays, which joins these as well.
 # A subshell would draw numbers of its own.
 a=("${kinds[RANDOM % 10]}" "${kinds[RANDOM % 10]}")
 most=3
-[[ ${a[*]} == *symmetric* ]] || most=6
+[[ ${a[*]} == *symmetric* ]] || most=7
 [[ ${3:-} != relay ]] || most=10
 b=("${kinds[RANDOM % most]}" "${kinds[RANDOM % most]}")
 forget=$((RANDOM % 3 + 1))
-echo "A: ${a[*]}, B: ${b[*]}; mappings are forgotten after $forget s"
+# Where the map relays, there is no way that every pair of links has.
+one_roof=$((RANDOM % 3 == 0))
+[[ ${3:-} != relay ]] || one_roof=0
+inside=192.168.50.
+if ((one_roof)); then
+  hairpin=yes
+  a[0]=roof
+  b[0]=roof
+  ((RANDOM % 2)) || { isolated=yes && inside=10.50.0.; }
+fi
+echo "A: ${a[*]}, B: ${b[*]}${isolated:+, isolated}; mappings are forgotten after $forget s"
 
 router
 watch_strays
@@ -32,15 +43,28 @@ map() { if [[ $relay == relay ]]; then relaying_map_up; else map_up; fi; }
 # Whether every pair of links carries, or where the map relays, any path does.
 all_carry() {
   local any="any(path['carries'] and path['state'] == 'active' for path in paths())"
-  if [[ $relay != relay ]]; then
+  if ((one_roof)); then
+    printf '%s\n' A/wan0/$inside A/wan0/10.2.1. A/wan1/10.50.0. A/wan1/10.2.1. \
+      B/wan0/$inside B/wan0/10.1.1. B/wan1/10.50.0. B/wan1/10.1.1. | arrive "$1"
+  elif [[ $relay != relay ]]; then
     pairs A B | arrive "$1"
   else
     status A "$any" "$1" >/dev/null && status B "$any" "$1" >/dev/null && echo some
   fi
 }
 map
-nat_site A "${a[@]}"
-nat_site B "${b[@]}"
+links=(a0 a1 b0 b1)
+if ((one_roof)); then
+  roof cone A B
+  nat_link A 1 "${a[1]}"
+  nat_link B 1 "${b[1]}"
+  links_of[A]=2
+  links_of[B]=2
+  links=(h0 a1 b1)
+else
+  nat_site A "${a[@]}"
+  nat_site B "${b[@]}"
+fi
 for name in "${!outside_of[@]}"; do
   on "$name" sysctl -qw net.netfilter.nf_conntrack_udp_timeout{,_stream}=$forget
 done
@@ -53,12 +77,11 @@ status A 'active() > 0' >/dev/null
 traffic 500 1000
 all_carry 10 >/dev/null
 
-links=(a0 a1 b0 b1)
 happenings=(flush rebind new_address dark)
 end=$((${EPOCHREALTIME/./} + seconds * 1000000))
 count=0
 while ((${EPOCHREALTIME/./} < end)); do
-  far=${links[RANDOM % 4]}
+  far=${links[RANDOM % ${#links[@]}]}
   # What happens to this link, one thing after the other. The others are left alone until it carries again.
   for ((i = RANDOM % 3; i >= 0; i--)); do
     what=${happenings[RANDOM % 4]}
