@@ -316,8 +316,8 @@ elapsed() {
 }
 
 # watch_strays [BOX ip6]: the router, or by IPv6 a box that translates, sees each path end to end. It counts, as a payload
-# that went astray, any packet of that size to an endpoint to which no probe has gone, or from which nothing of an answer's
-# size has come since.
+# that went astray, any packet of that size to an endpoint to which no probe has gone, or from which nothing has come: the
+# answer itself may have come another way.
 watched=()
 watch_strays() {
   local box=${1:-M} family=${2:-ip}
@@ -327,13 +327,14 @@ watch_strays() {
   on "$box" nft -f - <<NFT
 table inet strays {
   set asked { type $type . inet_service; flags dynamic; size 65535; }
-  set answered { type $type . inet_service; flags dynamic; size 65535; }
+  set heard { type $type . inet_service; flags dynamic; size 65535; }
   counter strays {}
   chain forward {
     type filter hook forward priority -10
-    meta length < 900 $family saddr . udp sport @asked update @answered { $family saddr . udp sport }
-    meta length < 900 update @asked { $family daddr . udp dport }
-    meta length 900-1099 $family daddr . udp dport != @answered counter name "strays"
+    meta l4proto udp update @heard { $family saddr . udp sport }
+    meta l4proto udp meta length < 900 update @asked { $family daddr . udp dport }
+    meta length 900-1099 $family daddr . udp dport != @heard counter name "strays"
+    meta length 900-1099 $family daddr . udp dport != @asked counter name "strays"
   }
 }
 NFT
