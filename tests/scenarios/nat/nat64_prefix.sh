@@ -76,7 +76,8 @@ case $row in
   back)
     kill "$advertiser" 2>/dev/null || true
     advertise 0 "$nat64_prefix=0"
-    status A "$(prefix)['source'] == 'default' and not [p for p in paths('wan0') if p['state'] == 'active']" 5 >/dev/null
+    # B may still come by it, and be answered where it comes from: at an address of IPv6 then.
+    status A "$(prefix)['source'] == 'default' and active('wan0', '10.2.') == 0" 5 >/dev/null
     advertise 0 "$nat64_prefix=600"
     took+=" again $(pairs A B | arrive)"
     ;;
