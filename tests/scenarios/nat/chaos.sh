@@ -9,7 +9,8 @@
 #     chaos.sh 20 7 relay           the map relays, and any kind may stand before any other: what has no path goes through
 #                                   the map, and is lost while that is gone
 #     chaos.sh 60 9 isolated        the first links are under one roof, where only the hairpin joins them; not in the suite,
-#                                   since this seed loses payloads for up to 0.7 s
+#                                   since this seed loses payloads for up to 0.7 s, and none with 0.8 s between a link's
+#                                   return and the next event
 . "$(dirname "$0")/_nat.sh"
 seconds=${1:-20}
 seed=${2:-$(($(date +%s) % 100000))}
