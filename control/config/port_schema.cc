@@ -294,9 +294,11 @@ const SectionOf<PortConfig>& PortSchema() {
         .Why(
             "How a port whose interface has IPv6 addresses alone, as that of a mobile network "
             "often has, reaches peers and maps that have IPv4 addresses: by the prefix that the "
-            "network translates (RFC 6052). With auto, it is 64:ff9b::/96, which most networks "
-            "use; nothing but probes is sent by it where none is answered. A port with an IPv4 "
-            "address of its own uses that.");
+            "network translates (RFC 6052). With auto, the port finds it out: routers advertise "
+            "it (RFC 8781), or the link's name servers tell (RFC 7050); where nobody does, it "
+            "is 64:ff9b::/96. Nothing but probes is sent by it where none is answered. A prefix "
+            "that is set is not left for what others tell. A port with an IPv4 address of its "
+            "own uses that.");
     s.Scalar("tier", &PortConfig::tier, WholeNumber<uint8_t>(1, kMaxTier, "tier"))
         .Why(
             "Ports of a lower tier are used first by tunnels that do not use all paths: those of "

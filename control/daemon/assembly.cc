@@ -198,6 +198,7 @@ void Assembly::OpenLinks() {
           .dataplane = *dataplane,
           .protocol = *protocol,
           .config = config,
+          .resolver = resolver.get(),
           .terms = [this](const config::PortConfig& port) { return caps->TermsOf(port); },
           .opened =
               [this](const config::PortConfig& port) {

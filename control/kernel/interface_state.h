@@ -8,6 +8,7 @@
 
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/frame/frame.h"
+#include "dataplane/wire/nat64_prefix.h"
 
 namespace warp::control {
 
@@ -29,6 +30,8 @@ struct InterfaceState {
   std::vector<wire::IpAddress> deprecated;
   std::vector<wire::IpAddress>
       broadcasts;  // of its IPv4 subnets; those of 31 and 32 bits have none
+  // By which its network translates to IPv4, as its routers advertise (RFC 8781), the one that has stood longest first.
+  std::vector<wire::Nat64Prefix> translating;
 
   bool present() const { return index != 0; }
   bool up() const { return present() && admin_up && carrier; }

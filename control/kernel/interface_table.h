@@ -28,6 +28,10 @@ class InterfaceTable {
   void Apply(nlmsghdr* message);
 
   InterfaceState Find(absl::string_view name) const;
+  bool HasLink(int index) const {
+    const auto link = links_.find(index);
+    return link != links_.end() && link->second.state.up();
+  }
   std::vector<os::Interface> All() const;        // by index
   uint64_t version() const { return version_; }  // grows with each change
 

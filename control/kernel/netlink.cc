@@ -15,6 +15,7 @@
 #include "control/kernel/netlink_message.h"
 #include "control/kernel/netlink_socket.h"
 #include "control/kernel/next_hops.h"
+#include "control/kernel/router/advertised_prefixes.h"
 #include "control/loop/subscribers.h"
 
 namespace warp::control {
@@ -47,6 +48,7 @@ class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
       : loop_(loop),
         watches_(loop),
         list_watches_(loop),
+        prefixes_end_(loop, [this] { OnPrefixesEnd(); }),
         dump_again_(loop, [this] { StartDump(); }) {}
 
   absl::Status Start() {
@@ -61,7 +63,11 @@ class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
     return socket_->Pump([this] { return !dumping_; });
   }
 
-  InterfaceState Find(absl::string_view name) const override { return interfaces_.Find(name); }
+  InterfaceState Find(absl::string_view name) const override {
+    InterfaceState state = interfaces_.Find(name);
+    state.translating = prefixes_.Of(state.index);
+    return state;
+  }
 
   std::unique_ptr<Subscription> WatchInterface(absl::string_view name,
                                                InterfaceHandler handler) override {
@@ -101,6 +107,8 @@ class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
       case RTM_NEWRULE:
       case RTM_DELRULE:
         return next_hops_->OnRulesChanged();
+      case RTM_NEWNDUSEROPT:
+        return prefixes_.Apply(loop_.now(), message);
       default:
         return;
     }
@@ -113,14 +121,28 @@ class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
   }
 
   void OnBatchEnd() override {
-    if (interfaces_.version() == acted_on_) return;
-    acted_on_ = interfaces_.version();
-    next_hops_->OnInterfacesChanged();
-    watches_.ForEach([this](InterfaceWatch& watch) { watch.Publish(Find(watch.name())); });
-    list_watches_.ForEach([this](ListWatch& watch) { watch.Publish(All()); });
+    if (interfaces_.version() != acted_on_) {
+      acted_on_ = interfaces_.version();
+      prefixes_.KeepOnly([this](int index) { return interfaces_.HasLink(index); });
+      next_hops_->OnInterfacesChanged();
+      TellInterfaces();
+      list_watches_.ForEach([this](ListWatch& watch) { watch.Publish(All()); });
+    } else if (prefixes_.version() != prefixes_told_) {
+      TellInterfaces();
+    }
+    prefixes_end_.SetAt(prefixes_.NextEnd());
   }
 
  private:
+  void TellInterfaces() {
+    prefixes_told_ = prefixes_.version();
+    watches_.ForEach([this](InterfaceWatch& watch) { watch.Publish(Find(watch.name())); });
+  }
+  void OnPrefixesEnd() {
+    prefixes_.Expire(loop_.now());
+    OnBatchEnd();
+  }
+
   static constexpr wire::Duration kDumpRetry = std::chrono::milliseconds(10);
 
   // Asks for all links, then for all their addresses.
@@ -157,6 +179,9 @@ class NetlinkImpl : public Netlink, public NetlinkSocket::Handler {
   ListWatches list_watches_;
   bool dumping_ = false;
   uint64_t acted_on_ = 0;  // version of interfaces_
+  AdvertisedPrefixes prefixes_;
+  uint64_t prefixes_told_ = 0;  // version of prefixes_
+  Timer prefixes_end_;
   Timer dump_again_;
 };
 

@@ -24,7 +24,7 @@ constexpr wire::Duration kPumpTime = std::chrono::seconds(2);
 
 constexpr int kGroups[] = {RTNLGRP_LINK,        RTNLGRP_NEIGH,      RTNLGRP_IPV4_IFADDR,
                            RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-                           RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE};
+                           RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,  RTNLGRP_ND_USEROPT};
 
 }  // namespace
 

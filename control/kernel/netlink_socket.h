@@ -40,8 +40,8 @@ class NetlinkSocket {
   // asked for again.
   using DumpHandler = std::function<void(int error)>;
 
-  // Joins the groups of links, addresses, routes, rules and neighbours. `handler` and `loop`
-  // outlive the socket.
+  // Joins the groups of links, addresses, routes, rules, neighbours and options of router advertisements. `handler` and
+  // `loop` outlive the socket.
   static absl::StatusOr<std::unique_ptr<NetlinkSocket>> Open(Loop& loop, Handler& handler);
 
   // Sends a question in this turn or the next. `on_answer` is called once at most: never after an overrun, nor where

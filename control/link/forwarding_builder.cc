@@ -187,8 +187,8 @@ lcore::PeerEntry ForwardingBuilder::BuildPeer(wire::PeerId id,
     lcore::PathEntry& built = entry.paths.emplace_back();
     built.id = path.id;
     built.port = path.port;
-    const std::optional<wire::Nat64Prefix>& nat64 = port->second.nat64;
-    const wire::Endpoint remote = nat64 ? nat64->Embed(path.remote) : path.remote;
+    // What the path was proven with, whatever the port would make of its endpoint by now.
+    const wire::Endpoint& remote = path.target;
     built.remote = remote;
     built.counters = counters_.at(path.id);
     if (!path.carries || !port->second.kernel.up() || !port->second.worker_alive) {

@@ -38,7 +38,6 @@ struct ForwardingPort {
   lcore::PortInfo info;
   InterfaceState kernel;     // of the kernel's side
   bool worker_alive = true;  // false: its lcore does not answer; its paths are skipped
-  std::optional<wire::Nat64Prefix> nat64 = {};  // IPv4 endpoints are written to by it
 };
 
 class ForwardingBuilder {
@@ -52,7 +51,6 @@ class ForwardingBuilder {
   // --- What changed since the last snapshot. ---
   // A port: its state, addresses, MTU, worker.
   void PortsChanged();
-  // `flow` is as the protocol knows it, whatever its port makes of it.
   void NextHopChanged(wire::PortId port, const Flow& flow);
   // Asks again for next hops that nobody could give. Call about once a second.
   void RetryNextHops();
@@ -85,9 +83,8 @@ class ForwardingBuilder {
     bool hop_lacks = false;  // nobody could give the next hop of a path; in hop_lacks_
   };
   using Hop = std::pair<wire::PortId, Flow>;
-  // The flow as the protocol knows it.
   Hop HopOf(const protocol::PathStatus& path) const {
-    return {path.port, {.local = {path.local, listen_port_}, .remote = path.remote}};
+    return {path.port, {.local = {path.local, listen_port_}, .remote = path.target}};
   }
 
   void AddSession(const std::shared_ptr<wire::Session>& session, wire::PeerId peer);

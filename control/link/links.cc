@@ -9,6 +9,15 @@
 #include "control/config/payer.h"
 
 namespace warp::control {
+namespace {
+
+bool HasV4(const PortTable::Port& port) {
+  const std::vector<wire::IpAddress>& addresses = port.kernel.addresses;
+  return std::any_of(addresses.begin(), addresses.end(),
+                     [](const wire::IpAddress& one) { return one.is_v4(); });
+}
+
+}  // namespace
 
 Links::Links(const Context& context, std::function<void(const Published&)> on_published)
     : context_(context),
@@ -56,6 +65,7 @@ std::string Links::ReasonOf(const PortTable::Port& port) const {
 }
 
 void Links::TellPort(wire::PortId id, const PortTable::Port& port) {
+  FollowPrefix(id, port);
   const std::optional<wire::Nat64Prefix> nat64 = Nat64Of(port);
   transmitter_.SetPort(id, {.outlet = port.outlet(),
                             .mac = port.info.mac,
@@ -81,17 +91,58 @@ void Links::TellPort(wire::PortId id, const PortTable::Port& port) {
   changed_ = true;
 }
 
-std::optional<wire::Nat64Prefix> Links::Nat64Of(const PortTable::Port& port) {
-  const std::vector<wire::IpAddress>& addresses = port.kernel.addresses;
-  const bool any_v4 = std::any_of(addresses.begin(), addresses.end(),
-                                  [](const wire::IpAddress& one) { return one.is_v4(); });
-  if (any_v4 || addresses.empty()) return std::nullopt;
-  return port.config.nat64.prefix;
+// --- Networks that translate. ---
+
+std::optional<SourcedPrefix> Links::TranslationOf(const PortTable::Port& port) const {
+  if (port.kernel.addresses.empty() || HasV4(port)) return std::nullopt;
+  if (port.config.nat64.prefix)
+    return SourcedPrefix{*port.config.nat64.prefix, PrefixSource::kConfig};
+  if (!port.config.nat64.finds_out) return std::nullopt;
+  const auto search = port.id ? searches_.find(*port.id) : searches_.end();
+  return search == searches_.end() ? PrefixFinder().chosen() : search->second.finder.chosen();
 }
 
-std::optional<wire::Nat64Prefix> Links::Nat64Of(wire::PortId id) const {
+std::optional<wire::Nat64Prefix> Links::Nat64Of(const PortTable::Port& port) const {
+  const std::optional<SourcedPrefix> translation = TranslationOf(port);
+  return translation ? std::optional(translation->prefix) : std::nullopt;
+}
+
+void Links::FollowPrefix(wire::PortId id, const PortTable::Port& port) {
+  if (!port.config.nat64.finds_out || port.config.is_carried() || HasV4(port)) {
+    searches_.erase(id);
+    return;
+  }
+  const auto search = searches_.find(id);
+  if (!port.kernel.up()) {
+    if (search == searches_.end()) return;
+    search->second.name.reset();
+    search->second.finder.Forget();
+    return;
+  }
+  if (port.kernel.addresses.empty()) return;
+  PrefixSearch& of_port = searches_[id];
+  if (of_port.finder.advertised() != port.kernel.translating) {
+    of_port.finder.SetAdvertised(context_.loop.now(), port.kernel.translating,
+                                 context_.protocol.HearsByTranslation(id));
+  }
+  if (of_port.name != nullptr || context_.resolver == nullptr) return;
+  of_port.name =
+      context_.resolver->WatchPrefixes(port.config.kernel_side(), [this, id](const auto& found) {
+        if (!found.ok()) return;
+        ChangePrefix(id, [&](PrefixFinder& finder) {
+          finder.SetFound(context_.loop.now(), *found, context_.protocol.HearsByTranslation(id));
+        });
+      });
+}
+
+void Links::ChangePrefix(wire::PortId id, FinderChange change) {
+  const auto search = searches_.find(id);
+  if (search == searches_.end()) return;
+  const SourcedPrefix before = search->second.finder.chosen();
+  change(search->second.finder);
+  if (search->second.finder.chosen().prefix == before.prefix) return;
   const PortTable::Port* const port = ports_.Find(id);
-  return port == nullptr ? std::nullopt : Nat64Of(*port);
+  if (port != nullptr) TellPort(id, *port);
 }
 
 void Links::TermsChanged(const config::PortConfig& config) {
@@ -152,6 +203,7 @@ void Links::OnPortClosing(wire::PortId id) {
   context_.protocol.RemovePort(context_.loop.now(), id);
   transmitter_.RemovePort(id);
   next_hops_.RemovePort(id);
+  searches_.erase(id);
   forwarding_.PortsChanged();
   Publish();
 }
@@ -164,9 +216,7 @@ std::string Links::PortName(wire::PortId id) const {
 // What the kernel has learned of the size of the route is a hint for protocol, which probes it.
 void Links::OnNextHopChanged(wire::PortId port, const Flow& flow) {
   const wire::Instant now = context_.loop.now();
-  const std::optional<wire::Nat64Prefix> nat64 = Nat64Of(port);
-  forwarding_.NextHopChanged(
-      port, {.local = flow.local, .remote = nat64 ? nat64->Extract(flow.remote) : flow.remote});
+  forwarding_.NextHopChanged(port, flow);
   transmitter_.NextHopChanged(now, port, flow);
   const NextHop* hop = next_hops_.Find(port, flow);
   if (hop == nullptr || hop->learned_mtu == 0) return;
@@ -174,7 +224,8 @@ void Links::OnNextHopChanged(wire::PortId port, const Flow& flow) {
 }
 
 void Links::TellSize(wire::PortId id, const wire::IpAddress& to, uint32_t size) {
-  const std::optional<wire::Nat64Prefix> nat64 = Nat64Of(id);
+  const PortTable::Port* const port = ports_.Find(id);
+  const std::optional<wire::Nat64Prefix> nat64 = port == nullptr ? std::nullopt : Nat64Of(*port);
   const wire::IpAddress known = nat64 ? nat64->Extract(to) : to;
   const uint32_t growth = known == to ? 0U : wire::Nat64Prefix::kGrowth;
   if (size > growth) context_.protocol.HintSize(context_.loop.now(), id, known, size - growth);
@@ -200,8 +251,7 @@ void Links::Publish() {
     if (!port->id.has_value()) continue;
     ports[*port->id] = {.info = port->info,
                         .kernel = port->kernel,
-                        .worker_alive = health_.alive(port->info.worker),
-                        .nat64 = Nat64Of(*port)};
+                        .worker_alive = health_.alive(port->info.worker)};
   }
   for (const protocol::ChangedPeer& peer : context_.protocol.ChangedPeers(since)) {
     changed_peers_.Add(peer.id, peer.sessions);
@@ -237,6 +287,13 @@ void Links::Expire() {
   next_hops_.Expire(context_.loop.now());
   forwarding_.RetryNextHops();
   ports_.Retry();
+  std::vector<wire::PortId> searching;
+  for (const auto& [id, search] : searches_) searching.push_back(id);
+  for (const wire::PortId id : searching) {
+    ChangePrefix(id, [&](PrefixFinder& finder) {
+      finder.Look(context_.loop.now(), context_.protocol.HearsByTranslation(id));
+    });
+  }
   for (const std::unique_ptr<PortTable::Port>& port : ports_.ports()) {
     if (port->id.has_value() && std::exchange(said_[*port->id].seen, true)) TellState(*port);
   }

@@ -13,10 +13,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control/cap/port_terms.h"
@@ -24,12 +26,14 @@
 #include "control/event/event.h"
 #include "control/kernel/netlink.h"
 #include "control/link/forwarding_builder.h"
+#include "control/link/nat64/prefix_finder.h"
 #include "control/link/next_hop_table.h"
 #include "control/link/peer_queue.h"
 #include "control/link/port_table.h"
 #include "control/link/transmitter.h"
 #include "control/link/worker_health.h"
 #include "control/loop/loop.h"
+#include "control/loop/resolver.h"
 #include "control/protocol/node/node.h"
 #include "dataplane/facade/dataplane.h"
 #include "dataplane/wire/time.h"
@@ -45,6 +49,8 @@ class Links : private PortListener {
     lcore::Dataplane& dataplane;
     protocol::Node& protocol;
     const config::NodeConfig& config;
+    // Asks for the prefixes of networks that translate; null: nobody does.
+    Resolver* resolver = nullptr;
     // On what terms a port is used now, and who is told when its device was opened, and before it is closed.
     cap::PortTermsFunction terms = cap::TermsAsConfigured;
     std::function<void(const config::PortConfig&)> opened = {};  // may be empty, as the next three
@@ -125,12 +131,11 @@ class Links : private PortListener {
 
   // What is known of the next hop of a path; null where nothing was sent over it lately.
   const NextHop* NextHopOf(const protocol::PathStatus& path) const {
-    const std::optional<wire::Nat64Prefix> nat64 = Nat64Of(path.port);
     return next_hops_.Find(path.port, {.local = {path.local, context_.config.node.listen_port},
-                                       .remote = nat64 ? nat64->Embed(path.remote) : path.remote});
+                                       .remote = path.target});
   }
-  // The prefix by which the port reaches IPv4 endpoints; nullopt where it has an IPv4 address, or shall not.
-  std::optional<wire::Nat64Prefix> Nat64Of(wire::PortId id) const;
+  // The prefix by which an open port reaches IPv4 endpoints; nullopt where it has an IPv4 address, or shall not.
+  std::optional<SourcedPrefix> TranslationOf(const PortTable::Port& port) const;
 
   const PortTable& ports() const { return ports_; }
   const ForwardingBuilder& forwarding() const { return forwarding_; }
@@ -154,6 +159,11 @@ class Links : private PortListener {
   static constexpr wire::Duration kPublishInterval = std::chrono::milliseconds(1);
   static constexpr size_t kPeersPerSnapshot = 32;
 
+  struct PrefixSearch {
+    PrefixFinder finder;
+    std::unique_ptr<Resolver::Name> name;  // while the link is up
+  };
+
   // What was told of an open port. One that was just opened is down until the kernel has reported its companion. So
   // that is said only if it lasts from one call of Expire to the next.
   struct Said {
@@ -175,7 +185,12 @@ class Links : private PortListener {
   void TellState(const PortTable::Port& port);
   void Raise(EventKind kind, const PortTable::Port& port, std::string reason);
   void TellPort(wire::PortId id, const PortTable::Port& port);
-  static std::optional<wire::Nat64Prefix> Nat64Of(const PortTable::Port& port);
+  // Finds out by which prefix the port's network translates, or ceases to, as the port is now.
+  void FollowPrefix(wire::PortId id, const PortTable::Port& port);
+  // Does something to what is known of that, and tells what follows from it.
+  using FinderChange = absl::FunctionRef<void(PrefixFinder&)>;
+  void ChangePrefix(wire::PortId id, FinderChange change);
+  std::optional<wire::Nat64Prefix> Nat64Of(const PortTable::Port& port) const;
   // What routers or the kernel know of the size of a way out, in the protocol's measure.
   void TellSize(wire::PortId id, const wire::IpAddress& to, uint32_t size);
   void OnNextHopChanged(wire::PortId port, const Flow& flow);
@@ -190,6 +205,7 @@ class Links : private PortListener {
   NextHopTable next_hops_;
   Transmitter transmitter_;
   std::map<wire::PortId, Said> said_;
+  std::map<wire::PortId, PrefixSearch> searches_;  // of open ports that have IPv6 alone
   PortTable ports_;
 
   bool changed_ = true;  // a port, next hop or worker did; the protocol tells by its version

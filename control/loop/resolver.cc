@@ -34,14 +34,7 @@ class ResolverImpl : public Resolver {
         system_watch_(loop, system_->fd(), POLLIN, [this](uint32_t) { system_->RunFinished(); }) {}
 
   std::unique_ptr<Name> Watch(absl::string_view host_port, Handler handler) override {
-    auto entry =
-        std::make_unique<Entry>(*this, [handler = std::move(handler)](const Result& result) {
-          if (result.ok()) {
-            handler(result->endpoints);
-          } else {
-            handler(result.status());
-          }
-        });
+    auto entry = MakeEntry(&Found::endpoints, std::move(handler));
     if (const auto endpoint = wire::Endpoint::Parse(host_port); endpoint.ok()) {
       entry->Publish(Found{.endpoints = {*endpoint}});
     } else if (auto name = WatchedName::Parse(host_port); name.ok()) {
@@ -53,14 +46,7 @@ class ResolverImpl : public Resolver {
   }
 
   std::unique_ptr<Name> WatchServices(absl::string_view name, ServicesHandler handler) override {
-    auto entry =
-        std::make_unique<Entry>(*this, [handler = std::move(handler)](const Result& result) {
-          if (result.ok()) {
-            handler(result->services);
-          } else {
-            handler(result.status());
-          }
-        });
+    auto entry = MakeEntry(&Found::services, std::move(handler));
     entry->Begin({.host = std::string(name)});
     return entry;
   }
@@ -70,9 +56,29 @@ class ResolverImpl : public Resolver {
     entries_.VisitAll([](Entry& entry) { return entry.OnUplinks(); });
   }
 
+  std::unique_ptr<Name> WatchPrefixes(absl::string_view interface,
+                                      PrefixesHandler handler) override {
+    auto entry = MakeEntry(&Found::prefixes, std::move(handler));
+    entry->BeginBehind(interface);
+    return entry;
+  }
+
  private:
   class Entry;
   using Entries = Subscribers<Entry, Result, Name>;
+
+  // One whose handler gets this part of what is found.
+  template <typename Part, typename PartHandler>
+  std::unique_ptr<Entry> MakeEntry(Part Found::*part, PartHandler handler) {
+    return std::make_unique<Entry>(*this,
+                                   [part, handler = std::move(handler)](const Result& result) {
+                                     if (result.ok()) {
+                                       handler((*result).*part);
+                                     } else {
+                                       handler(result.status());
+                                     }
+                                   });
+  }
 
   // One name. A round of questions begins with each time that it is asked.
   class Entry : public Entries::Subscriber {
@@ -90,6 +96,12 @@ class ResolverImpl : public Resolver {
       Ask();
     }
 
+    void BeginBehind(absl::string_view interface) {
+      behind_ = std::string(interface);
+      pace_ = options_.retry;
+      Begin({.host = kIpv4OnlyName});
+    }
+
     void SetSilent(bool silent) override {
       if (silent == std::exchange(silent_, silent) || name_.host.empty()) return;
       if (!silent) return;
@@ -101,7 +113,7 @@ class ResolverImpl : public Resolver {
     void Describe(std::vector<NameStatus>& into) const override {
       if (name_.host.empty()) return;
       NameStatus& status = into.emplace_back();
-      status.name = is_services() ? name_.host : absl::StrCat(name_.host, ":", name_.port);
+      status.name = name_.port == 0 ? name_.host : absl::StrCat(name_.host, ":", name_.port);
       status.when = found_at_;
       status.problem = problem_;
       status.asking = asking_;
@@ -110,6 +122,8 @@ class ResolverImpl : public Resolver {
         status.found.push_back(endpoint.ToString());
       for (const ServiceRecord& record : (*value())->services)
         status.found.push_back(absl::StrCat(record.target, ":", record.port));
+      for (const wire::Nat64Prefix& prefix : (*value())->prefixes)
+        status.found.push_back(prefix.ToString());
     }
 
     // Returns whether there was something to do.
@@ -135,7 +149,8 @@ class ResolverImpl : public Resolver {
     }
 
    private:
-    bool is_services() const { return name_.port == 0; }
+    bool is_services() const { return name_.port == 0 && !is_prefixes(); }
+    bool is_prefixes() const { return !behind_.empty(); }
 
     void Ask() {
       ++round_;
@@ -148,13 +163,13 @@ class ResolverImpl : public Resolver {
       denied_.reset();
       failure_.reset();
       asked_ = resolver_.loop_.now();
-      AskServers("", 0);
+      AskServers(behind_, 0);
       patience_.Set(options_.patience);
       give_up_.Set(options_.give_up);
     }
 
     void AskMore() {
-      if (!asking_ || std::exchange(asked_more_, true)) return;
+      if (!asking_ || is_prefixes() || std::exchange(asked_more_, true)) return;
       patience_.Cancel();
       const std::vector<std::string> uplinks = options_.uplinks();
       // The routes lead over the only one already.
@@ -177,13 +192,15 @@ class ResolverImpl : public Resolver {
                            .host = name_.host,
                            .interface = interface,
                            .family = family,
-                           .services = is_services()});
+                           .services = is_services(),
+                           .prefixes = is_prefixes()});
     }
 
     void Take(uint64_t round, int family, const Answer& answer) {
       const bool now = round == round_ && asking_;
-      Result result = is_services() ? ServicesOf(name_, answer)
-                                    : EndpointsOf(name_, answer, silent_ ? round : 0);
+      Result result = is_prefixes()   ? PrefixesOf(answer)
+                      : is_services() ? ServicesOf(name_, answer)
+                                      : EndpointsOf(name_, answer, silent_ ? round : 0);
       if (result.ok()) {
         if (now) return TakeFound(family, *std::move(result));
         if (round <= found_) return;
@@ -264,9 +281,10 @@ class ResolverImpl : public Resolver {
 
     wire::Duration Pace() {
       if (!failing_) failed_pace_ = options_.retry;
-      if (!failing_ && !silent_) return options_.refresh;
+      const wire::Duration slowest = is_prefixes() ? options_.prefix_refresh : options_.refresh;
+      if (!failing_ && !silent_) return slowest;
       wire::Duration& pace = failing_ ? failed_pace_ : pace_;
-      const wire::Duration next = std::min(pace, options_.refresh);
+      const wire::Duration next = std::min(pace, slowest);
       pace = 2 * next;
       return next;
     }
@@ -279,7 +297,8 @@ class ResolverImpl : public Resolver {
 
     ResolverImpl& resolver_;
     const ResolverOptions& options_;
-    WatchedName name_;  // empty: no look-up is needed. Service records have no port
+    WatchedName name_;    // empty: no look-up is needed. Only names of hosts have a port
+    std::string behind_;  // the interface whose prefixes are asked
     bool silent_ = false;
     bool failing_ = false;   // the last round has found nothing, for whatever reason
     wire::Duration pace_{};  // of the next question, while silent

@@ -43,6 +43,9 @@ struct ResolverOptions {
   wire::Duration patience = std::chrono::seconds(1);  // until other ways are tried beside the first
   wire::Duration give_up =
       std::chrono::seconds(8);  // until a question without an answer has failed
+  // Until prefixes are asked again that were found. Those that were not are, after `retry` and twice that each time, up
+  // to this.
+  wire::Duration prefix_refresh = std::chrono::minutes(10);
   // The interfaces to ask over when the routes do not help.
   std::function<std::vector<std::string>()> uplinks = [] { return std::vector<std::string>(); };
   DnsOptions dns;
@@ -63,6 +66,8 @@ struct NameStatus {
 class Resolver {
  public:
   using Handler = std::function<void(const absl::StatusOr<std::vector<wire::Endpoint>>&)>;
+  using PrefixesHandler =
+      std::function<void(const absl::StatusOr<std::vector<wire::Nat64Prefix>>&)>;
   using ServicesHandler = std::function<void(const absl::StatusOr<std::vector<ServiceRecord>>&)>;
 
   class Name : public Subscription {
@@ -93,6 +98,10 @@ class Resolver {
                                                             ServicesHandler handler) = 0;
   // An uplink has come, or has other addresses: names that are not found, or silent, are asked soon.
   virtual void NoteUplinks() {}
+  // The same of the prefixes by which the network behind an interface translates (RFC 7050): the name servers are asked
+  // over that interface alone, and nobody else is.
+  [[nodiscard]] virtual std::unique_ptr<Name> WatchPrefixes(absl::string_view interface,
+                                                            PrefixesHandler handler) = 0;
 };
 
 }  // namespace warp::control

@@ -52,4 +52,10 @@ Json CarrierJson(const Carrier::Status* status) {
           {"error", status->reason}};
 }
 
+Json TranslationJson(const std::optional<SourcedPrefix>& translation) {
+  if (!translation) return nullptr;
+  return {{"prefix", translation->prefix.ToString()},
+          {"source", std::string(PrefixSourceName(translation->source))}};
+}
+
 }  // namespace warp::control

@@ -1,10 +1,12 @@
-// The verdict on each link of a peer, and the connection of a port that is in one, in the status.
+// The verdict on each link of a peer, and of ports their connections and NAT64s, in the status.
 #ifndef WARP_CONTROL_STATUS_LINK_JSON_H_
 #define WARP_CONTROL_STATUS_LINK_JSON_H_
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 
 #include "control/carrier/carrier.h"
+#include "control/link/nat64/prefix_finder.h"
 #include "control/verdict/link_book.h"
 
 namespace warp::control {
@@ -14,6 +16,8 @@ double CopiesOf(const verdict::LinkBook::Links& links);
 nlohmann::ordered_json LinksJson(const verdict::LinkBook::Links& links);
 // null: the port is in none.
 nlohmann::ordered_json CarrierJson(const Carrier::Status* status);
+// null: the port needs no prefix.
+nlohmann::ordered_json TranslationJson(const std::optional<SourcedPrefix>& translation);
 
 }  // namespace warp::control
 

@@ -97,11 +97,11 @@ Json PortJson(const NodeView& view, const PortTable::Port& port) {
                {"reason", view.links.ReasonOf(port)},
                {"since_s", Seconds(view.now - PortSince(view, port.config.name))}};
   json["stream"] = CarrierJson(view.carrier ? view.carrier(port.config.name) : nullptr);
-  Json addresses = Json::array();
+  json["addresses"] = Json::array();
   for (const wire::IpAddress& address : port.kernel.addresses) {
-    addresses.push_back(address.ToString());
+    json["addresses"].push_back(address.ToString());
   }
-  json["addresses"] = std::move(addresses);
+  json["nat64"] = TranslationJson(view.links.TranslationOf(port));
   if (!open) return json;
   if (!view.links.health().alive(port.info.worker)) json["state"] = "stale";
   const lcore::PortCounters counters = view.dataplane.Counters(*port.id);

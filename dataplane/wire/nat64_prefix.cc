@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string>
 
 namespace warp::wire {
 namespace {
@@ -31,17 +32,22 @@ std::optional<Nat64Prefix> Nat64Prefix::Make(const IpAddress& address, uint8_t l
   const Bytes16& bytes = address.bytes();
   const bool clean =
       std::all_of(bytes.begin() + length / 8, bytes.end(), [](uint8_t byte) { return byte == 0; });
-  if (address.is_v4() || address.is_unspecified() || !clean || bytes[kZeroByte] != 0)
+  if (address.is_v4() || address.is_unspecified() || address.is_multicast() ||
+      address.is_link_local() || !clean || bytes[kZeroByte] != 0)
     return std::nullopt;
   return Nat64Prefix(address, length);
 }
 
 Nat64Prefix Nat64Prefix::WellKnown() { return {IpAddress::V6({0, 0x64, 0xff, 0x9b}), 96}; }
 
+std::string Nat64Prefix::ToString() const {
+  return address_.ToString() + "/" + std::to_string(length_);
+}
+
 bool Nat64Prefix::Reaches(const IpAddress& v4) const {
-  if (!v4.is_v4() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast() ||
-      v4.is_unspecified())
-    return false;
+  if (!v4.is_v4() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast()) return false;
+  // "This network" (RFC 1122) and the reserved class E.
+  if (v4.v4_bytes()[0] == 0 || v4.v4_bytes()[0] >= 240) return false;
   return *this != WellKnown() || !IsPrivate(v4.v4_bytes());
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "dataplane/wire/endpoint.h"
 
@@ -18,13 +19,13 @@ class Nat64Prefix {
   static constexpr uint16_t kGrowth = 20;
 
   // nullopt where the length is none of 32, 40, 48, 56, 64 and 96, where `address` has bits behind the prefix or among
-  // those from 64 to 71, or where it is IPv4.
+  // those from 64 to 71, or where it is IPv4, multicast or link-local.
   static std::optional<Nat64Prefix> Make(const IpAddress& address, uint8_t length);
   // 64:ff9b::/96, which many networks use.
   static Nat64Prefix WellKnown();
 
   // Whether the network may take this IPv4 address: not private ones behind the well-known prefix (RFC 6052,
-  // section 3.1), and nowhere those that count on one host or link alone.
+  // section 3.1), and nowhere those that count on one host or link alone, are a group's, or are nobody's.
   bool Reaches(const IpAddress& v4) const;
   // The address in IPv6; every other address as it is.
   IpAddress Embed(const IpAddress& address) const;
@@ -37,6 +38,7 @@ class Nat64Prefix {
     return {Extract(endpoint.address), endpoint.port};
   }
 
+  std::string ToString() const;  // "64:ff9b::/96"
   const IpAddress& address() const { return address_; }
   uint8_t length() const { return length_; }
   friend bool operator==(const Nat64Prefix&, const Nat64Prefix&) = default;

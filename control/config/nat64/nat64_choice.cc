@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "control/config/text/ip_prefix.h"
 
 namespace warp::config {
@@ -11,7 +10,7 @@ Codec<Nat64Choice> Nat64Text() {
   return {.type = "auto, none, or an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits",
           .read = [](absl::string_view text) -> absl::StatusOr<Nat64Choice> {
             if (text == "auto") return Nat64Choice();
-            if (text == "none") return Nat64Choice{.prefix = std::nullopt};
+            if (text == "none") return Nat64Choice{.finds_out = false};
             const absl::StatusOr<IpPrefix> prefix = IpPrefix::Parse(text);
             if (!prefix.ok()) return Unacceptable(text, prefix.status().message());
             const auto nat64 = wire::Nat64Prefix::Make(prefix->address, prefix->length);
@@ -20,14 +19,13 @@ Codec<Nat64Choice> Nat64Text() {
                                   "is not auto, none or a prefix of RFC 6052, such as "
                                   "64:ff9b::/96: IPv6, of 32, 40, 48, 56, 64 or 96 bits");
             }
-            return Nat64Choice{.prefix = nat64};
+            return Nat64Choice{.finds_out = false, .prefix = nat64};
           },
           .write =
               [](const Nat64Choice& choice) {
+                if (choice.finds_out) return std::string("auto");
                 if (!choice.prefix) return std::string("none");
-                if (choice == Nat64Choice()) return std::string("auto");
-                return absl::StrCat(choice.prefix->address().ToString(), "/",
-                                    int{choice.prefix->length()});
+                return choice.prefix->ToString();
               }};
 }
 

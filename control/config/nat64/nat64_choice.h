@@ -10,7 +10,9 @@
 namespace warp::config {
 
 struct Nat64Choice {
-  std::optional<wire::Nat64Prefix> prefix = wire::Nat64Prefix::WellKnown();  // unset: it does not
+  bool finds_out = true;  // by which prefix
+  std::optional<wire::Nat64Prefix> prefix =
+      {};  // the one that is said; unset, and nothing to find out: it does not
 
   friend bool operator==(const Nat64Choice&, const Nat64Choice&) = default;
 };

@@ -84,6 +84,15 @@ class Inquiry {
           this);
       return;
     }
+    if (question_.prefixes) {
+      ares_query(
+          channel_, question_.host.c_str(), ns_c_in, ns_t_aaaa,
+          [](void* self, int status, int, unsigned char* answer, int size) {
+            static_cast<Inquiry*>(self)->FinishPrefixes(status, answer, size);
+          },
+          this);
+      return;
+    }
     ares_addrinfo_hints hints{};
     hints.ai_family = question_.family == 0 ? AF_UNSPEC : question_.family;
     hints.ai_socktype = SOCK_DGRAM;
@@ -165,6 +174,18 @@ class Inquiry {
       found_ = DnsFound{.services = *std::move(services)};
     } else {
       found_ = services.status();
+    }
+  }
+
+  void FinishPrefixes(int status, const unsigned char* answer, int size) {
+    if (finished_) return;
+    finished_ = true;
+    if (status != ARES_SUCCESS) {
+      found_ = absl::NotFoundError(ares_strerror(status));
+    } else if (auto prefixes = ReadPrefixes({answer, static_cast<size_t>(size)}); prefixes.ok()) {
+      found_ = DnsFound{.prefixes = *std::move(prefixes)};
+    } else {
+      found_ = prefixes.status();
     }
   }
 

@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 #include "control/loop/names/services.h"
+#include "control/loop/names/translation.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/time.h"
 
@@ -26,10 +27,11 @@ struct DnsOptions {
   int tries = 3;  // of each name server
 };
 
-// What a name stands for, of which one list is empty.
+// What a name stands for: one of the lists, the others are empty.
 struct DnsFound {
   std::vector<wire::IpAddress> addresses;
   std::vector<ServiceRecord> services;
+  std::vector<wire::Nat64Prefix> prefixes;
 };
 
 class DnsClient {
@@ -42,6 +44,7 @@ class DnsClient {
     int family = 0;         // AF_INET or AF_INET6: addresses of this one alone
     bool services =
         false;  // `host` is the name of service records, such as _warp-map._udp.example.net
+    bool prefixes = false;  // what the addresses of `host` tell is asked, which is kIpv4OnlyName
   };
   struct Answer {
     uint64_t id = 0;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "control/loop/names/translation.h"
 
 namespace warp::control {
 namespace {
@@ -73,6 +74,12 @@ absl::StatusOr<Found> ServicesOf(const WatchedName& name, const absl::StatusOr<D
                       absl::StrCat("cannot resolve ", name.host, ": ", answer.status().message()));
 }
 
+absl::StatusOr<Found> PrefixesOf(const absl::StatusOr<DnsFound>& answer) {
+  if (answer.ok()) return Found{.prefixes = answer->prefixes};
+  return absl::NotFoundError(
+      absl::StrCat("cannot resolve ", kIpv4OnlyName, ": ", answer.status().message()));
+}
+
 Found Together(const std::vector<Found>& all) {
   Found together;
   const auto add = [](const auto& from, size_t i, size_t most, auto& to) {
@@ -81,11 +88,12 @@ Found Together(const std::vector<Found>& all) {
   };
   size_t longest = 0;
   for (const Found& one : all)
-    longest = std::max({longest, one.endpoints.size(), one.services.size()});
+    longest = std::max({longest, one.endpoints.size(), one.services.size(), one.prefixes.size()});
   for (size_t i = 0; i < longest; ++i) {
     for (const Found& one : all) {
       add(one.endpoints, i, kMostEndpoints, together.endpoints);
       add(one.services, i, kMostRecords, together.services);
+      add(one.prefixes, i, kMostPrefixes, together.prefixes);
     }
   }
   std::sort(together.endpoints.begin(), together.endpoints.end());

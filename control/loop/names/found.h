@@ -1,4 +1,5 @@
-// What the answers of name services come to: the endpoints or the service records that a name stands for. Pure.
+// What the answers of name services come to: the endpoints, the service records or the prefixes that a name stands for.
+// Pure.
 #ifndef WARP_CONTROL_LOOP_NAMES_FOUND_H_
 #define WARP_CONTROL_LOOP_NAMES_FOUND_H_
 
@@ -12,6 +13,7 @@
 #include "control/loop/names/dns_client.h"
 #include "control/loop/names/services.h"
 #include "dataplane/wire/endpoint.h"
+#include "dataplane/wire/nat64_prefix.h"
 
 namespace warp::control {
 
@@ -24,10 +26,11 @@ struct WatchedName {
   static absl::StatusOr<WatchedName> Parse(absl::string_view text);
 };
 
-// Of which one list is empty. Both are sorted, without what is said twice.
+// Of which one list is not empty. All are without what is said twice, and but for the prefixes sorted.
 struct Found {
   std::vector<wire::Endpoint> endpoints;  // at most 16
   std::vector<ServiceRecord> services;
+  std::vector<wire::Nat64Prefix> prefixes;
   friend bool operator==(const Found&, const Found&) = default;
 };
 
@@ -38,6 +41,9 @@ absl::StatusOr<Found> EndpointsOf(const WatchedName& name, const absl::StatusOr<
 
 // The records, or why there are none; the code says whether that is certain.
 absl::StatusOr<Found> ServicesOf(const WatchedName& name, const absl::StatusOr<DnsFound>& answer);
+
+// The prefixes by which a network translates (translation.h), or why there are none: NotFound.
+absl::StatusOr<Found> PrefixesOf(const absl::StatusOr<DnsFound>& answer);
 
 // What several answers have found, of which none can hide another: of too many, each has its part.
 Found Together(const std::vector<Found>& all);

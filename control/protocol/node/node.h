@@ -188,6 +188,9 @@ class Node {
   // Of these. A peer that was removed is left out.
   std::vector<PeerStatus> Peers(std::span<const PeerId> peers) const;
   std::vector<MapStatus> Maps() const;
+  // Whether a peer or a map answers over this port by the prefix of its NAT64. It looks at every path until one does:
+  // for about once a second.
+  bool HearsByTranslation(PortId port) const;
   uint64_t drops(wire::Drop drop) const {
     return drops_.Get(drop) + (drop == wire::Drop::kTxFull ? context_.outbox.dropped() : 0);
   }

@@ -1,4 +1,5 @@
 // What a node and its peers tell of themselves, and of maps.
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <numeric>
@@ -105,6 +106,31 @@ std::vector<MapStatus> Node::Maps() const {
   std::vector<MapStatus> maps;
   for (const Map& map : maps_) maps.push_back(map.driver->Status());
   return maps;
+}
+
+bool Node::HearsByTranslation(PortId id) const {
+  const auto port = ports_.find(id);
+  if (port == ports_.end() || !port->second.nat64) return false;
+  for (const std::unique_ptr<Peer>& peer : peers_) {
+    if (peer != nullptr && peer->HearsByTranslation(id)) return true;
+  }
+  // A map that has seen a port with IPv6 alone at an IPv4 address has seen what was translated.
+  for (const Map& map : maps_) {
+    const std::vector<MapRegistration> seen = map.driver->Status().registrations;
+    if (std::any_of(seen.begin(), seen.end(), [id](const MapRegistration& one) {
+          return one.port == id && one.endpoint.address.is_v4();
+        }))
+      return true;
+  }
+  return false;
+}
+
+bool Peer::HearsByTranslation(PortId port) const {
+  const std::vector<Path>& all = paths_.paths();
+  return std::any_of(all.begin(), all.end(), [port](const Path& path) {
+    return path.route().port == port && path.active() &&
+           path.target() != path.route().remote.address;
+  });
 }
 
 }  // namespace warp::protocol

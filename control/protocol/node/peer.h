@@ -150,6 +150,7 @@ class Peer {
   const PathSet& paths() const { return paths_; }
   PeerStatus status() const;
   std::vector<PathStatus> PathStatuses() const;
+  bool HearsByTranslation(PortId port) const;  // as Node's
   // True once after each loss of the connection: a map may know where the peer is now.
   bool TakeLookUpAgain() { return std::exchange(look_up_again_, false); }
   // A route that a probe of the peer came by, and that was not known.

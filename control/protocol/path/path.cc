@@ -25,6 +25,7 @@ absl::string_view PathStateName(PathState state) {
 Path::Path(PathId id, const Route& route, bool usable, absl::string_view reason, Instant now)
     : id_(id),
       route_(route),
+      target_(route.remote.address),
       usable_(usable),
       state_(Candidate{Duration(0)}),
       reason_(reason),
@@ -36,6 +37,7 @@ PathStatus Path::status() const {
   PathStatus status{.id = id_,
                     .port = route_.port,
                     .remote = route_.remote,
+                    .target = {target_, route_.remote.port},
                     .local = local_,
                     .state = state(),
                     .reason = reason_,

@@ -46,6 +46,7 @@ struct PathStatus {
   PathId id = 0;
   PortId port = 0;
   wire::Endpoint remote;
+  wire::Endpoint target;  // `remote` as datagrams have it: behind a NAT64, an IPv6 address
   wire::IpAddress
       local;  // what leaves over it leaves from here; unspecified: as the kernel chooses
   PathState state = PathState::kCandidate;
@@ -75,6 +76,10 @@ class Path {
 
   PathId id() const { return id_; }
   const Route& route() const { return route_; }
+  // The address to which its datagrams go: that of the remote end, or the one by which the port's network translates to
+  // it. Whoever is reached at another one has not answered, so that the path of another target is another path.
+  const wire::IpAddress& target() const { return target_; }
+  void SetTarget(const wire::IpAddress& target) { target_ = target; }
   // The address of ours at which the remote end writes to us: a filter or NAT on its side may let answers in from there
   // alone. Unspecified where the kernel has no choice. It stays while the path is active. True when it changed.
   bool NoteLocal(const wire::IpAddress& address);
@@ -285,6 +290,7 @@ class Path {
 
   PathId id_;
   Route route_;
+  wire::IpAddress target_;
   wire::IpAddress local_;
   bool elsewhere_ = false;  // the next way begins at the kernel's choice
   bool usable_;

@@ -79,18 +79,24 @@ bool PathSet::Reconcile(Instant now, const Ports& ports,
       const Route route{id, port.Known(known.endpoint)};
       if (!IsOf(known, id, port) || !named.insert(route).second) continue;
       const absl::string_view why = WhyUnusable(port, route.remote);
-      Path* const path = Find(route);
+      const wire::IpAddress target = port.Sent(route.remote.address);
+      Path* path = Find(route);
+      if (path != nullptr && why.empty() && path->target() != target) {
+        Forget(route);
+        path = nullptr;
+        changed = true;
+      }
       if (path == nullptr && !why.empty()) continue;
       if (path != nullptr && path->usable() != why.empty()) {
         path->SetUsable(now, why.empty(), why.empty() ? "port up" : why);
         changed = true;
       }
-      wanted.push_back({route, &known, port.MtuTo(route.remote.address), port.use});
+      wanted.push_back({route, target, &known, port.MtuTo(route.remote.address), port.use});
     }
   }
   const Path* const last = LastActive();
   std::vector<PathWish> wishes;
-  for (const auto& [route, known, mtu, use] : wanted) {
+  for (const auto& [route, target, known, mtu, use] : wanted) {
     const Path* const path = Find(route);
     const bool held =
         path != nullptr && path->usable() && (path->active() || path->carries() || path == last);
@@ -110,13 +116,14 @@ bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* n
   for (const Wanted& one : wanted) routes.insert(one.route);
   bool changed =
       std::erase_if(paths_, [&](const Path& path) { return !routes.contains(path.route()); }) > 0;
-  for (const auto& [route, known, mtu, use] : wanted) {
+  for (const auto& [route, target, known, mtu, use] : wanted) {
     Path* path = Find(route);
     if (path == nullptr) {
       const auto place = std::upper_bound(
           paths_.begin(), paths_.end(), route.port,
           [](PortId port, const Path& other) { return port < other.route().port; });
       path = &*paths_.emplace(place, (*next_id)++, route, true, "new", now);
+      path->SetTarget(target);
       if (known->learned() && known->heard_on == route.port) path->NoteLocal(known->local);
       for (const Path& other : paths_) {
         if (other.id() != path->id() && other.route().port == route.port &&

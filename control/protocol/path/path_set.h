@@ -43,10 +43,11 @@ bool IsOwnEndpoint(const Ports& ports, uint16_t listen_port, const wire::Endpoin
 class PathSet {
  public:
   // Brings the paths in line with ports and endpoints. New paths are candidates. Paths whose port or endpoint is gone
-  // are gone. Paths whose port cannot reach the endpoint now are lost at once. A path that was never usable is not
-  // made. Where there are more pairs than kMaxPaths, ShareRoom chooses: a path that is active, carries payloads or is
-  // LastActive makes room for none that does not exist yet, and any other one only for what is before it in the turns
-  // of ports and sources. True when anything changed.
+  // are gone. Paths whose port cannot reach the endpoint now are lost at once. One whose port reaches it in another way
+  // than before, by another prefix of a NAT64, or by one and not by IPv4, is made anew. A path that was never usable is
+  // not made. Where there are more pairs than kMaxPaths, ShareRoom chooses: a path that is active, carries payloads or
+  // is LastActive makes room for none that does not exist yet, and any other one only for what is before it in the
+  // turns of ports and sources. True when anything changed.
   bool Reconcile(Instant now, const Ports& ports, std::span<const EndpointBook::Known> endpoints,
                  PathId* next_id);
 
@@ -109,10 +110,14 @@ class PathSet {
  private:
   struct Wanted {
     Route route;
+    wire::IpAddress target;            // see Path::target
     const EndpointBook::Known* known;  // the endpoint
     uint32_t mtu;                      // of the port
     PortUse use;
   };
+  void Forget(const Route& route) {
+    std::erase_if(paths_, [&](const Path& path) { return path.route() == route; });
+  }
   // Makes the paths that are missing, and forgets those that are not wanted. True when anything changed.
   bool HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* next_id);
 

@@ -113,7 +113,10 @@ TEST(TunnelSchemaTest, PortsHaveATierAndRates) {
   ASSERT_TRUE(nat64.ok()) << nat64.status();
   EXPECT_EQ(nat64->ports[0].nat64.prefix->Embed(*wire::IpAddress::Parse("192.0.2.1")),
             *wire::IpAddress::Parse("2001:db8:64::192.0.2.1"));
-  EXPECT_FALSE(Node("", "", "nat64: none")->ports[0].nat64.prefix);
+  const auto none = Node("", "", "nat64: none");
+  EXPECT_FALSE(none->ports[0].nat64.prefix || none->ports[0].nat64.finds_out);
+  // The usual one, said, is not left for what others tell.
+  EXPECT_FALSE(Node("", "", "nat64: \"64:ff9b::/96\"")->ports[0].nat64.finds_out);
   EXPECT_NE(Mistakes("", "", "nat64: \"2001:db8:64::/80\"").find("RFC 6052"), std::string::npos);
   EXPECT_EQ(Mistakes("", "", "tier: 9"),
             "f:3: ports[0].tier: \"9\" is not a whole number from 1 to 8");

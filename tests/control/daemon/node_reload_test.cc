@@ -54,6 +54,9 @@ class NoNames : public Resolver {
   std::unique_ptr<Name> WatchServices(absl::string_view, ServicesHandler) override {
     return std::make_unique<NoName>();
   }
+  std::unique_ptr<Name> WatchPrefixes(absl::string_view, PrefixesHandler) override {
+    return std::make_unique<NoName>();
+  }
 
  private:
   struct NoName : Name {

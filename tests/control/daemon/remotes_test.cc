@@ -24,6 +24,9 @@ class FakeResolver : public Resolver {
   std::unique_ptr<Name> WatchServices(absl::string_view name, ServicesHandler) override {
     return std::make_unique<FakeName>(silent[std::string(name)]);
   }
+  std::unique_ptr<Name> WatchPrefixes(absl::string_view, PrefixesHandler) override {
+    return nullptr;
+  }
   // The name stands for this endpoint.
   void Find(const std::string& host_port, const wire::Endpoint& endpoint) {
     handlers_.at(host_port)(std::vector<wire::Endpoint>{endpoint});

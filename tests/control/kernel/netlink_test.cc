@@ -1,7 +1,12 @@
 #include "control/kernel/netlink.h"
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -685,6 +690,90 @@ TEST_F(NetlinkTest, HundredsOfNextHops) {
     ASSERT_TRUE(Turn([&] { return reachable.empty(); }));
     Away("link set peer0 up");
     ASSERT_TRUE(Turn([&] { return reachable.size() == 500; }));
+  });
+}
+
+// --- Router advertisements. ---
+
+// Sends one with a prefix of RFC 8781 to all hosts of the link.
+void Advertise(uint16_t lifetime) {
+  const std::vector<uint8_t> message = {134,
+                                        0,
+                                        0,
+                                        0,
+                                        64,
+                                        0,
+                                        7,
+                                        8,
+                                        0,
+                                        0,
+                                        0,
+                                        0,
+                                        0,
+                                        0,
+                                        0,
+                                        0,  // of a router, for 1800 seconds
+                                        38,
+                                        2,
+                                        static_cast<uint8_t>(lifetime >> 8),
+                                        static_cast<uint8_t>(lifetime & 0xf8),
+                                        0x20,
+                                        1,
+                                        0xd,
+                                        0xb8,
+                                        0,
+                                        0x64,
+                                        0,
+                                        0,
+                                        0,
+                                        0,
+                                        0,
+                                        0};
+  const int fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6);
+  ASSERT_GE(fd, 0);
+  const int hops = 255;
+  setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof(hops));
+  sockaddr_in6 all{};
+  all.sin6_family = AF_INET6;
+  inet_pton(AF_INET6, "ff02::1", &all.sin6_addr);
+  all.sin6_scope_id = if_nametoindex("peer0");
+  EXPECT_EQ(
+      sendto(fd, message.data(), message.size(), 0, reinterpret_cast<sockaddr*>(&all), sizeof(all)),
+      static_cast<ssize_t>(message.size()));
+  close(fd);
+}
+
+TEST_F(NetlinkTest, FollowsThePrefixThatRoutersAdvertise) {
+  Story([&] {
+    Connect();
+    Ip("link set dev wan0 addrgenmode eui64");
+    NetworkNamespace::Run("sysctl -qw net.ipv6.conf.wan0.accept_ra=2");
+    EXPECT_TRUE(
+        away_.Sh("sysctl -qw net.ipv6.conf.peer0.accept_dad=0 && "
+                 "ip addr add fe80::1/64 dev peer0 nodad"));
+    OpenNetlink();
+    Follow("wan0");
+    ASSERT_TRUE(Turn([&] { return !state_.link_locals.empty(); }));
+    const auto prefixes = [&] { return state_.translating.size(); };
+    // An advertisement may come before the interface listens.
+    ASSERT_TRUE(Turn([&] {
+      if (prefixes() == 0) away_.Do([] { Advertise(600); });
+      return prefixes() == 1;
+    }));
+    EXPECT_EQ(state_.translating[0].ToString(), "2001:db8:64::/96");
+    away_.Do([] { Advertise(0); });
+    EXPECT_TRUE(Turn([&] { return prefixes() == 0; })) << "taken back";
+    away_.Do([] { Advertise(600); });
+    ASSERT_TRUE(Turn([&] { return prefixes() == 1; }));
+    Away("link set peer0 down");
+    EXPECT_TRUE(Turn([&] { return !state_.up() && prefixes() == 0; })) << "with its link";
+    // One that ends by itself.
+    Away("link set peer0 up");
+    ASSERT_TRUE(Turn([&] {
+      if (prefixes() == 0) away_.Do([] { Advertise(8); });
+      return prefixes() == 1;
+    }));
+    EXPECT_TRUE(Turn([&] { return prefixes() == 0; }));
   });
 }
 

@@ -67,7 +67,7 @@ class ForwardingTest : public testing::Test {
     protocol::PathStatus path;
     path.id = id;
     path.port = port;
-    path.remote = At(remote);
+    path.remote = path.target = At(remote);
     path.state = state;
     path.carries = state == PathState::kActive;
     return path;
@@ -140,10 +140,9 @@ TEST_F(ForwardingTest, APathAsksForTheNextHopFromItsLocalAddress) {
 // IPv4, which the frames outgrow.
 TEST_F(ForwardingTest, AnIpv4EndpointIsReachedByThePrefixOfThePortsNetwork) {
   ports_[3] = MakePort(/*worker=*/2, "2001:db8::7", 1400);
-  ports_[3].nat64 = wire::Nat64Prefix::WellKnown();
-  ports_[0].nat64 = std::nullopt;
   state_.peers[0].paths = {MakePath(31, 3, "192.0.2.1:13116", PathState::kActive)};
   state_.peers[0].paths[0].size = 1280;
+  state_.peers[0].paths[0].target = At("[64:ff9b::192.0.2.1]:13116");
   hop_.source = Ip("2001:db8::7");
   std::vector<Flow> asked;
   snapshot_ = builder_.Build(state_, ports_, [&](wire::PortId, const Flow& flow) {
@@ -157,7 +156,7 @@ TEST_F(ForwardingTest, AnIpv4EndpointIsReachedByThePrefixOfThePortsNetwork) {
   EXPECT_TRUE(path.frame.is_v6());
   EXPECT_EQ(path.max_datagram, 1280u + 20 - 48);
   // What the kernel has to tell of the way is of the peer's path.
-  builder_.NextHopChanged(3, FlowTo("192.0.2.1:13116"));
+  builder_.NextHopChanged(3, FlowTo("[64:ff9b::192.0.2.1]:13116"));
   EXPECT_FALSE(builder_.complete());
 }
 

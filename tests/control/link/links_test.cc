@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
@@ -98,6 +102,101 @@ TEST_F(LinksTest, TheProtocolKnowsLinkLocalAddresses) {
                          /*instance=*/*config.NumberOf("l1"));
   ASSERT_EQ(node_.Peers().at(0).paths.size(), 1u);
   EXPECT_EQ(links.PortName(node_.Peers().at(0).paths[0].port), "l1");
+}
+
+// Knows no name. The test says by which prefix the network behind an interface translates.
+class PrefixResolver : public Resolver {
+ public:
+  std::unique_ptr<Name> Watch(absl::string_view, Handler) override { return nullptr; }
+  std::unique_ptr<Name> WatchServices(absl::string_view, ServicesHandler) override {
+    return nullptr;
+  }
+  std::unique_ptr<Name> WatchPrefixes(absl::string_view interface,
+                                      PrefixesHandler handler) override {
+    handlers_[std::string(interface)] = std::move(handler);
+    return std::make_unique<Asked>(*this, std::string(interface));
+  }
+  bool asks(const std::string& interface) const { return handlers_.contains(interface); }
+  void Say(const std::string& interface, const char* prefix) {
+    const PrefixesHandler handler = handlers_.at(interface);
+    handler(std::vector{*wire::Nat64Prefix::Make(*wire::IpAddress::Parse(prefix), 96)});
+  }
+
+ private:
+  struct Asked : Name {
+    Asked(PrefixResolver& r, std::string i) : resolver(r), interface(std::move(i)) {}
+    ~Asked() override { resolver.handlers_.erase(interface); }
+    void SetSilent(bool) override {}
+    void Describe(std::vector<NameStatus>&) const override {}
+    PrefixResolver& resolver;
+    std::string interface;
+  };
+  std::map<std::string, PrefixesHandler> handlers_;
+};
+
+// A mobile network that has IPv6 alone.
+TEST_F(LinksTest, APortFindsOutByWhichPrefixItsNetworkTranslates) {
+  config::NodeConfig config;
+  config.ports.emplace_back();
+  config.ports.back().name = "l0";
+  config.ports.back().device = wire::KernelDevice{.interface = "l0"};
+  InterfaceState state;
+  state.index = 1;
+  state.admin_up = state.carrier = true;
+  state.mtu = 1500;
+  state.addresses = {*wire::IpAddress::Parse("2001:db8::7")};
+  netlink_.interfaces["l0"] = state;
+  dataplane_.port_info.mtu = 1500;
+  PrefixResolver resolver;
+  Links links({.loop = *loop_,
+               .netlink = netlink_,
+               .dataplane = dataplane_,
+               .protocol = node_,
+               .config = config,
+               .resolver = &resolver},
+              [](const Links::Published&) {});
+  ASSERT_TRUE(links.OpenPorts().ok());
+  const auto told = [&]() -> std::string {
+    const auto& prefix = node_.ports().at(0).nat64;
+    const auto translation = links.TranslationOf(*links.ports().Find(wire::PortId{0}));
+    EXPECT_EQ(translation.has_value(), prefix.has_value());
+    if (!prefix) return "none";
+    EXPECT_EQ(translation->prefix, *prefix);
+    return absl::StrCat(prefix->ToString(), " ", PrefixSourceName(translation->source));
+  };
+  EXPECT_EQ(told(), "64:ff9b::/96 default");
+  resolver.Say("l0", "2001:db8:64::");
+  EXPECT_EQ(told(), "2001:db8:64::/96 dns");
+  state.translating = {*wire::Nat64Prefix::Make(*wire::IpAddress::Parse("2001:db8:65::"), 96)};
+  netlink_.Change("l0", state);
+  EXPECT_EQ(told(), "2001:db8:65::/96 router");
+  // Behind the link that came back may be another network, whose name server is asked.
+  state.carrier = false;
+  state.translating.clear();
+  netlink_.Change("l0", state);
+  EXPECT_FALSE(resolver.asks("l0"));
+  state.carrier = true;
+  netlink_.Change("l0", state);
+  EXPECT_TRUE(resolver.asks("l0"));
+  EXPECT_EQ(told(), "2001:db8:65::/96 router") << "the first guess";
+  resolver.Say("l0", "2001:db8:66::");
+  EXPECT_EQ(told(), "2001:db8:66::/96 dns");
+  // What the configuration says wins, be it the usual one or none.
+  config.ports.back().nat64 = {.finds_out = false, .prefix = wire::Nat64Prefix::WellKnown()};
+  links.RetunePort(config.ports.back());
+  EXPECT_EQ(told(), "64:ff9b::/96 config");
+  EXPECT_FALSE(resolver.asks("l0"));
+  config.ports.back().nat64 = {.finds_out = false};
+  links.RetunePort(config.ports.back());
+  EXPECT_EQ(told(), "none");
+  config.ports.back().nat64 = {};
+  links.RetunePort(config.ports.back());
+  EXPECT_TRUE(resolver.asks("l0"));
+  // IPv4 of its own needs nobody who translates.
+  state.addresses.push_back(*wire::IpAddress::Parse("192.0.2.7"));
+  netlink_.Change("l0", state);
+  EXPECT_EQ(told(), "none");
+  EXPECT_FALSE(resolver.asks("l0"));
 }
 
 // The kernel reports a port's interface again and again, and at first as it was before warpd came.

@@ -111,10 +111,14 @@ class NameServer {
     const std::lock_guard lock(mutex_);
     distortion_ = std::move(distortion);
   }
-  // How often the IPv4 address of the name was asked for.
+  // How often the IPv4 address of the name was asked for, or the other one.
   int asked(const std::string& name) {
     const std::lock_guard lock(mutex_);
     return asked_[name];
+  }
+  int asked_v6(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return asked_v6_[name];
   }
   // How often anything was asked of it.
   int questions(const std::string& name) {
@@ -161,6 +165,7 @@ class NameServer {
     const std::lock_guard lock(mutex_);
     ++questions_[name];
     if (type == kTypeA) ++asked_[name];
+    if (type == kTypeAaaa) ++asked_v6_[name];
     if (absl::EndsWith(name, ".dead") || swallowed_.contains({name, type})) return {};
     query.resize(at);  // without what EDNS adds
     query[2] = 0x85;   // an authoritative answer
@@ -208,7 +213,7 @@ class NameServer {
   std::set<std::pair<std::string, uint16_t>> swallowed_;
   std::map<std::string, std::vector<ServiceRecord>> services_;
   Distortion distortion_;
-  std::map<std::string, int> asked_;
+  std::map<std::string, int> asked_, asked_v6_;
   std::map<std::string, int> questions_;
   std::thread thread_;
 };

@@ -335,5 +335,52 @@ TEST_F(ResolverTest, WhatIsNotFoundIsAskedForLessAndLess) {
   EXPECT_TRUE(Turn([&] { return Found("nobody.missing:1"); }));
 }
 
+// --- Prefixes of networks that translate. ---
+
+TEST_F(ResolverTest, FindsThePrefixOfANetworkThatTranslates) {
+  server_.Set("ipv4only.arpa", "2001:db8:64::192.0.0.171");
+  ResolverOptions options = Quick();
+  options.system = [](const std::string&) -> absl::StatusOr<std::vector<wire::IpAddress>> {
+    ADD_FAILURE() << "the system knows nothing of a link's network";
+    return absl::NotFoundError("");
+  };
+  Open(options);
+  std::vector<wire::Nat64Prefix> prefixes;
+  const auto watch = resolver_->WatchPrefixes("lo", [&](const auto& found) {
+    ASSERT_TRUE(found.ok()) << found.status();
+    prefixes = *found;
+  });
+  ASSERT_TRUE(Turn([&] { return !prefixes.empty(); }));
+  ASSERT_EQ(prefixes.size(), 1u);
+  EXPECT_EQ(prefixes[0].ToString(), "2001:db8:64::/96");
+  EXPECT_EQ(server_.asked("ipv4only.arpa"), 0) << "its IPv4 addresses say nothing";
+  std::vector<NameStatus> names;
+  watch->Describe(names);
+  EXPECT_THAT(names.at(0).found, ElementsAre("2001:db8:64::/96"));
+}
+
+// Most networks do not translate. They are asked more and more rarely, and what was found once stands.
+TEST_F(ResolverTest, AsksMoreAndMoreRarelyWhereNothingTranslates) {
+  ResolverOptions options = Quick();
+  options.retry = std::chrono::milliseconds(1);
+  options.prefix_refresh = std::chrono::milliseconds(4);
+  Open(options);
+  int failures = 0;
+  std::vector<wire::Nat64Prefix> prefixes;
+  const auto watch = resolver_->WatchPrefixes("lo", [&](const auto& found) {
+    if (found.ok()) prefixes = *found;
+    failures += found.ok() ? 0 : 1;
+  });
+  ASSERT_TRUE(Turn([&] { return server_.asked_v6("ipv4only.arpa") > 3; }));
+  EXPECT_EQ(failures, 1) << "told once";
+  server_.Set("ipv4only.arpa", "2001:db8:64::192.0.0.170");
+  ASSERT_TRUE(Turn([&] { return !prefixes.empty(); }));
+  server_.Set("ipv4only.arpa", "2001:db8::1");
+  const int asked = server_.asked_v6("ipv4only.arpa");
+  ASSERT_TRUE(Turn([&] { return server_.asked_v6("ipv4only.arpa") > asked + 2; }));
+  EXPECT_EQ(prefixes.size(), 1u);
+  EXPECT_EQ(failures, 1);
+}
+
 }  // namespace
 }  // namespace warp::control

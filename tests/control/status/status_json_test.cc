@@ -84,7 +84,7 @@ class StatusJsonTest : public testing::Test {
   // Two peers: everything is known about the first one, and nothing about the second.
   static std::vector<protocol::PeerStatus> Peers() {
     protocol::PathStatus path;
-    path.remote = kFar;
+    path.remote = path.target = kFar;
     path.reason = "new";
     path.rtt = milliseconds(20);
     path.jitter = milliseconds(1);
@@ -143,7 +143,11 @@ class StatusJsonTest : public testing::Test {
     dataplane.port_info.has_link_layer = false;
     dataplane.status.stages[0] = {.packets = 2, .cycles = 3};
     protocol::Node protocol(Options());
-    netlink.interfaces["wwan0"] = {.name = "wwan0", .index = 9, .admin_up = true, .mtu = 1500};
+    netlink.interfaces["wwan0"] = {.name = "wwan0",
+                                   .index = 9,
+                                   .admin_up = true,
+                                   .mtu = 1500,
+                                   .addresses = {*wire::IpAddress::Parse("2001:db8::9")}};
     Links links({*loop, netlink, dataplane, protocol, config}, [](const Links::Published&) {});
     Traffic traffic(*loop, dataplane, protocol, wire::kDefaultWindow);
     for (const config::TunnelConfig& tunnel : config.tunnels) {
@@ -271,6 +275,9 @@ TEST_F(StatusJsonTest, SaysWhatItWasTold) {
   EXPECT_EQ(status["peers"][0]["copies"], 1.5);
   EXPECT_EQ(status["workers"][0]["stages"]["rx"]["cycles_per_packet"], 1.5);
   EXPECT_EQ(status["ports"][0]["addresses"], nlohmann::json({"10.0.0.1"}));
+  EXPECT_EQ(status["ports"][0]["nat64"], nullptr);
+  EXPECT_EQ(status["ports"][2]["nat64"],
+            nlohmann::json({{"prefix", "64:ff9b::/96"}, {"source", "default"}}));
   EXPECT_EQ(status["ports"][0]["drops"], nlohmann::json({{"kernel_full", 1}}));
   EXPECT_EQ(status["ports"][0]["driver"], "udp");
   EXPECT_EQ(status["ports"][0]["driver_reason"], "auto: wan0 has no Ethernet header");

@@ -42,6 +42,9 @@ TEST(Nat64PrefixTest, TakesNoOtherPrefix) {
   EXPECT_FALSE(Nat64Prefix::Make(At("2001:db8:122:344:100::"), 96)) << "bits 64 to 71";
   EXPECT_FALSE(Nat64Prefix::Make(At("::"), 96));
   EXPECT_FALSE(Nat64Prefix::Make(At("10.0.0.0"), 96));
+  EXPECT_FALSE(Nat64Prefix::Make(At("::ffff:0:0"), 96)) << "IPv4 itself";
+  EXPECT_FALSE(Nat64Prefix::Make(At("ff02::"), 96));
+  EXPECT_FALSE(Nat64Prefix::Make(At("fe80::"), 96));
 }
 
 TEST(Nat64PrefixTest, LeadsToPrivateAddressesOnlyWhereTheNetworkSaysSo) {
@@ -56,7 +59,8 @@ TEST(Nat64PrefixTest, LeadsToPrivateAddressesOnlyWhereTheNetworkSaysSo) {
     const IpAddress forged = well_known.Embed(At(address));
     EXPECT_EQ(well_known.Extract(forged), forged);
   }
-  for (const char* address : {"127.0.0.1", "169.254.1.1", "224.0.0.1", "0.0.0.0", "2001:db8::1"})
+  for (const char* address : {"127.0.0.1", "169.254.1.1", "224.0.0.1", "0.0.0.0", "0.0.0.5",
+                              "240.0.0.1", "255.255.255.255", "2001:db8::1"})
     EXPECT_FALSE(own.Reaches(At(address))) << address;
 }
 

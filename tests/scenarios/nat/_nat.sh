@@ -101,6 +101,7 @@ ipv4-addr 192.168.255.1
 ipv6-addr $inside:64
 prefix $nat64_prefix
 map 192.168.255.2 $inside:2
+map 192.168.255.3 $inside:c
 data-dir $lab/$name.tayga
 CONF
   ip -n "$name" tuntap add nat64 mode tun
@@ -112,6 +113,32 @@ CONF
   kind=${kind#-}
   rules "$name" "${kind:-home}"
   [[ ${port_options:-} == *nat64* ]] || port_options+=", nat64: \"$nat64_prefix\""
+  watch_strays "$name" ip6
+}
+
+# clat SITE INTERFACE: the site behind a nat64 box has IPv4 by a translator of its own, as interface clat, and sends by it
+# what has no better way.
+clat() {
+  local site=$1 interface=$2 inside
+  inside=$(ip -n "$site" -6 -o address show dev "$interface" scope global | grep -o 'fd64:[0-9]*:')
+  mkdir "$lab/$site.clat"
+  cat >"$lab/$site.clat.conf" <<CONF
+tun-device clat
+ipv4-addr 192.0.0.2
+ipv6-addr $inside:cc
+prefix $nat64_prefix
+map 192.0.0.1 $inside:c
+data-dir $lab/$site.clat
+CONF
+  ip -n "$site" tuntap add clat mode tun
+  ip -n "$site" link set clat up
+  ip -n "$site" address add 192.0.0.1/32 dev clat
+  ip -n "$site" route add default dev clat metric 90
+  ip -n "$site" route add "$inside:c" dev clat
+  # The host forwards between the two, and answers for the translator's address.
+  on "$site" sysctl -qw net.ipv6.conf.all.forwarding=1 "net.ipv6.conf.$interface.proxy_ndp=1"
+  ip -n "$site" neigh add proxy "$inside:c" dev "$interface"
+  launch "$site-clat" "$site" tayga --config "$lab/$site.clat.conf" -d
 }
 
 # The outside of a box whose `in` exists. The far end gets .1 of the same network.
@@ -177,7 +204,7 @@ table ip nat {
   chain prerouting {
     type nat hook prerouting priority dstnat
     $admit
-    ${hairpin:+iifname \"in\" ip daddr ${outside_of[$name]} dnat ip to udp dport map @inside}
+    ${hairpin:+iifname \"in\" fib daddr type local dnat ip to udp dport map @inside}
   }
   chain postrouting {
     type nat hook postrouting priority srcnat
@@ -288,23 +315,34 @@ elapsed() {
   echo "$((tenths / 10)).$((tenths % 10))"
 }
 
-# The router sees each path end to end. It counts, as a payload that went astray, any packet of that size to an endpoint
-# from which nothing has come.
+# watch_strays [BOX ip6]: the router, or by IPv6 a box that translates, sees each path end to end. It counts, as a payload
+# that went astray, any packet of that size to an endpoint to which no probe has gone, or from which nothing has come: the
+# answer itself may have come another way.
+watched=()
 watch_strays() {
-  on M nft -f - <<'NFT'
-table ip strays {
-  set heard { type ipv4_addr . inet_service; flags dynamic; size 65535; }
+  local box=${1:-M} family=${2:-ip}
+  local type=ipv4_addr
+  [[ $family == ip ]] || type=ipv6_addr
+  watched+=("$box")
+  on "$box" nft -f - <<NFT
+table inet strays {
+  set asked { type $type . inet_service; flags dynamic; size 65535; }
+  set heard { type $type . inet_service; flags dynamic; size 65535; }
   counter strays {}
   chain forward {
     type filter hook forward priority -10
-    meta l4proto udp update @heard { ip saddr . udp sport }
-    meta length 900-1099 ip daddr . udp dport != @heard counter name "strays"
+    meta l4proto udp update @heard { $family saddr . udp sport }
+    meta l4proto udp meta length < 900 update @asked { $family daddr . udp dport }
+    meta length 900-1099 $family daddr . udp dport != @heard counter name "strays"
+    meta length 900-1099 $family daddr . udp dport != @asked counter name "strays"
   }
 }
 NFT
 }
 no_strays() {
-  local counted
-  counted=$(on M nft list counter ip strays strays | grep packets)
-  [[ $counted == *"packets 0 "* ]] || fail "payloads went where nothing had answered: $counted"
+  local counted box
+  for box in "${watched[@]}"; do
+    counted=$(on "$box" nft list counter inet strays strays | grep packets)
+    [[ $counted == *"packets 0 "* ]] || fail "payloads went where nothing had answered: $box: $counted"
+  done
 }

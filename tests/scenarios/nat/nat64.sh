@@ -50,3 +50,18 @@ no_strays
 step "what leaves by the link is IPv6, and the peer is known by its IPv4 addresses alone"
 [[ -z $(ip -n A -4 address show dev wan0) ]] || fail "wan0 has an IPv4 address"
 status A "not [p for p in paths() if p['endpoint'].startswith('[fd64:')]" 2 >/dev/null
+
+step "a path is 20 bytes smaller than its link, since translation adds so many, and follows a hop behind the translator"
+sizes() {  # SIZE: of the paths that A's wan0 has, at both ends
+  local address=${outside_of[nat-a0]}
+  status A "{p['mtu'] for p in paths('wan0') if p['state'] == 'active' and p['mtu_proven']} == {$1}" 20 >/dev/null
+  status B "{p['mtu'] for p in paths(to='$address:') if p['state'] == 'active' and p['mtu_proven']} == {$1}" 20 >/dev/null
+}
+sizes 1480
+ip -n M route replace "${outside_of[nat-a0]}/32" dev a0 mtu lock 1400
+ip -n nat-a0 route replace default via 10.1.0.1 mtu lock 1400
+traffic 200 1350
+sleep 3
+traffic_end
+nothing_lost
+sizes 1400

@@ -54,6 +54,52 @@ TEST(Nat64, AnIpv4EndpointHasOnePathByWhicheverAddressItIsTold) {
   EXPECT_EQ(WhyUnusable(ports[3], endpoints[0]), "no address");
 }
 
+// What answered at one address says nothing of another one. A network's prefix may be one that somebody made up.
+TEST(Nat64, WhoeverIsReachedInAnotherWayHasNotAnswered) {
+  Timers timers;
+  Identity identity({.secret_key = wire::SecretKey::Generate(), .wall_clock = [] { return 1ull; }});
+  EndpointBook book;
+  const std::vector<Endpoint> endpoints = {At("198.51.100.1:13116")};
+  book.Replace(kStart, EndpointSource::kConfig, 0, endpoints,
+               [](const Endpoint&) { return false; });
+  PathSet paths;
+  PathId next = 1;
+  Ports ports;
+  const auto is_active = [&](std::vector<IpAddress> addresses, const char* prefix) {
+    ports[3] = {.up = true, .addresses = std::move(addresses)};
+    if (prefix != nullptr) ports[3].nat64 = wire::Nat64Prefix::Make(*IpAddress::Parse(prefix), 96);
+    paths.Reconcile(kStart, ports, book.All(), &next);
+    paths.Elect(kStart);
+    const Path* const path = paths.Find({3, endpoints[0]});
+    return path != nullptr && (path->active() || path->carries());
+  };
+  const auto answer = [&] {
+    Path* const path = paths.Find({3, endpoints[0]});
+    const Challenge challenge = path->SendProbe(kStart, timers, identity);
+    path->HandleAnswer(kStart, timers, {.challenge = challenge}, path->route());
+    paths.Elect(kStart);
+    EXPECT_TRUE(path->active() && path->carries());
+    return challenge;
+  };
+  const IpAddress v6 = *IpAddress::Parse("2001:db8::7");
+  const IpAddress v4 = *IpAddress::Parse("192.0.2.7");
+  EXPECT_FALSE(is_active({v6}, "64:ff9b::"));
+  answer();
+  EXPECT_TRUE(is_active({v6}, "64:ff9b::")) << "nothing has changed";
+  EXPECT_FALSE(is_active({v6}, "2001:db8:bad::")) << "another prefix";
+  EXPECT_EQ(paths.paths().at(0).target(), *IpAddress::Parse("2001:db8:bad::198.51.100.1"));
+  answer();
+  EXPECT_FALSE(is_active({v4}, nullptr)) << "IPv4 of its own";
+  const Challenge before = answer();
+  EXPECT_FALSE(is_active({}, nullptr)) << "no address: lost, but known";
+  EXPECT_EQ(paths.paths().size(), 1u);
+  EXPECT_FALSE(is_active({v6}, "64:ff9b::")) << "the network has no IPv4 any more";
+  // An answer that was under way is no answer to what was not asked there.
+  Path* const path = paths.Find({3, endpoints[0]});
+  path->HandleAnswer(kStart, timers, {.challenge = before}, path->route());
+  EXPECT_FALSE(path->active());
+}
+
 // What answers has another source than what was asked, if nobody knows that they are the same.
 TEST(Nat64, AnArrivalIsKnownByItsIpv4Address) {
   const PortState port{.nat64 = wire::Nat64Prefix::WellKnown()};
