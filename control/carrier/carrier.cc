@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "control/carrier/carrier_thread.h"
-#include "control/stream/tls_context.h"
 #include "dataplane/os/errno_status.h"
 #include "dataplane/os/thread.h"
 
@@ -23,9 +22,7 @@ absl::StatusOr<std::unique_ptr<Carrier>> Carrier::Start(os::UniqueFd socket, Opt
   shared->changed = os::UniqueFd(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!shared->socket || !shared->wake || !shared->changed)
     return os::ErrnoStatus(errno, "a carrier cannot be made");
-  absl::StatusOr<std::unique_ptr<stream::TlsContext>> tls = stream::TlsContext::Client();
-  if (!tls.ok()) return tls.status();
-  auto thread = std::make_shared<CarrierThread>(shared, std::move(options), *std::move(tls));
+  auto thread = std::make_shared<CarrierThread>(shared, std::move(options));
   absl::StatusOr<std::thread> started = os::StartThread([thread] { thread->Run(); });
   if (!started.ok()) return started.status();
   started->detach();

@@ -43,8 +43,11 @@ bool Set(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
 }
 
+// An index of 0 is no interface's, and takes a binding away: the connection would leave by any other one.
 bool BindToInterface(int fd, const std::string& name) {
-  return Set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, static_cast<int>(if_nametoindex(name.c_str()))) ||
+  const unsigned index = if_nametoindex(name.c_str());
+  if (index == 0) return false;
+  return Set(fd, SOL_SOCKET, SO_BINDTOIFINDEX, static_cast<int>(index)) ||
          setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name.data(),
                     static_cast<socklen_t>(name.size())) == 0;
 }
@@ -124,11 +127,20 @@ void CarrierThread::Change(Carrier::State state, std::string reason) {
   Publish(status);
 }
 
+// OpenSSL reads files when it is first used: here, and not on the owner's thread.
+bool CarrierThread::PrepareTls() {
+  if (tls_ != nullptr) return true;
+  absl::StatusOr<std::unique_ptr<stream::TlsContext>> tls = stream::TlsContext::Client();
+  if (tls.ok()) tls_ = *std::move(tls);
+  return tls_ != nullptr;
+}
+
 void CarrierThread::Dial(Instant now) {
   target_ = targets_[next_target_++ % targets_.size()];
   deadline_ = now + options_.patience;
   ++status_.attempts;
   status_.at = target_.tcp;
+  if (!PrepareTls()) return Lose(now, "there is no memory for TLS");
   const os::SocketAddress to(target_.tcp);
   os::UniqueFd fd(socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return Lose(now, os::ErrnoText(errno));

@@ -41,9 +41,8 @@ struct Carrier::Shared {
 
 class CarrierThread {
  public:
-  CarrierThread(std::shared_ptr<Carrier::Shared> shared, Carrier::Options options,
-                std::unique_ptr<stream::TlsContext> tls)
-      : shared_(std::move(shared)), options_(std::move(options)), tls_(std::move(tls)) {}
+  CarrierThread(std::shared_ptr<Carrier::Shared> shared, Carrier::Options options)
+      : shared_(std::move(shared)), options_(std::move(options)) {}
 
   void Run();
 
@@ -51,6 +50,7 @@ class CarrierThread {
   bool TakeOrders();
   void Publish(const Carrier::Status& status);
   void Change(Carrier::State state, std::string reason);
+  bool PrepareTls();
   void Dial(wire::Instant now);
   void Drop();
   // What the connection that there is, or the attempt, has cost so far.
@@ -69,7 +69,7 @@ class CarrierThread {
 
   const std::shared_ptr<Carrier::Shared> shared_;
   const Carrier::Options options_;
-  std::unique_ptr<stream::TlsContext> tls_;
+  std::unique_ptr<stream::TlsContext> tls_;  // null until it is needed first
   std::minstd_rand random_{std::random_device()()};
 
   std::vector<Carrier::Target> targets_;

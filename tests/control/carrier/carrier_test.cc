@@ -3,6 +3,7 @@
 #include "control/carrier/carrier.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -55,6 +56,11 @@ class Server {
       return static_cast<bool>(connection_);
     });
   }
+  // Whether somebody has connected by now.
+  bool Comes() {
+    pollfd fd = {fd_.get(), POLLIN, 0};
+    return poll(&fd, 1, 0) == 1;
+  }
   bool Welcome() {
     if (!Accept()) return false;
     tls_ = std::make_unique<TlsStream>(*context_, std::move(connection_), size_t{256} << 10);
@@ -106,7 +112,7 @@ class CarrierTest : public ::testing::Test {
     const int room = 64 * 1024;
     setsockopt(port_.get(), SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
     auto carrier =
-        Carrier::Start(os::UniqueFd(ends[1]), {.interface = "lo",
+        Carrier::Start(os::UniqueFd(ends[1]), {.interface = interface_,
                                                .retry = std::chrono::milliseconds(10),
                                                .retry_max = std::chrono::milliseconds(50),
                                                .patience = std::chrono::milliseconds(500),
@@ -141,6 +147,7 @@ class CarrierTest : public ::testing::Test {
   }
   Endpoint MapPort(uint16_t port = 13116) const { return {server_.at().address, port}; }
 
+  std::string interface_ = "lo";
   wire::Duration silence_ = kHang;
   Server server_;
   os::UniqueFd port_;
@@ -288,6 +295,20 @@ TEST_F(CarrierTest, CountsWhatItsConnectionsCost) {
   send(100);
   ASSERT_TRUE(Until([&] { return bytes() > 280'000; }));
   EXPECT_LT(bytes(), 380'000u);
+}
+
+class HomelessCarrierTest : public CarrierTest {
+ protected:
+  HomelessCarrierTest() { interface_ = "no-such0"; }
+};
+
+// The interface is gone, or has another name: its connection leaves by no other one, which may be somebody else's to
+// pay for.
+TEST_F(HomelessCarrierTest, AnInterfaceThatIsGoneIsNotReplacedByAnother) {
+  carrier_->Aim({{server_.at(), ""}});
+  ASSERT_TRUE(Until([&] { return carrier_->TakeStatus().attempts >= 3; }));
+  EXPECT_THAT(carrier_->TakeStatus().reason, ::testing::HasSubstr("cannot be bound"));
+  EXPECT_FALSE(server_.Comes());
 }
 
 class SilentCarrierTest : public CarrierTest {

@@ -89,7 +89,8 @@ class StreamProgramTest : public ::testing::Test {
     Start();
   }
   // Ports are those that the kernel chose at first.
-  void Start() {
+  // `limits`: of its process, as prlimit(1) has them.
+  void Start(const std::vector<std::string>& limits = {}) {
     program_.reset();
     if (udp_.port == 0) {
       LiveSocket any(Ip("127.0.0.1"));
@@ -101,8 +102,11 @@ class StreamProgramTest : public ::testing::Test {
               absl::StrCat("private_key_file: key\nlisten: [\"", udp_.ToString(),
                            "\"]\ncontrol_socket: map.sock\nstream:\n  listen: [\"", tcp_.ToString(),
                            "\"]\n", more_));
+    std::vector<std::string> words = limits;
+    if (!limits.empty()) words.push_back(WARP_MAP_PROGRAM);
+    words.insert(words.end(), {"--config", directory_ / "map.yaml"});
     program_ =
-        std::make_unique<Program>(std::vector<std::string>{"--config", directory_ / "map.yaml"});
+        std::make_unique<Program>(words, limits.empty() ? WARP_MAP_PROGRAM : "/usr/bin/prlimit");
     const std::vector<std::string> lines = program_->UntilReady();
     ASSERT_EQ(lines.size(), 4u) << program_->Errors();
     EXPECT_EQ(lines[2], "listening for TLS on " + tcp_.ToString());
@@ -315,6 +319,23 @@ TEST_F(StreamProgramTest, AThousandConnectionsTakeTheirShareAlone) {
   }
   ASSERT_TRUE(Until([&] { return Streams()["refused"]["evicted"].get<uint64_t>() > 0; }));
   EXPECT_LE(Streams()["open"].get<uint64_t>(), kMaxStreamsOfSource);
+  ExpectServes();
+}
+
+// It has few descriptors, and streams leave it those that it needs itself: for those who ask how it is, for one.
+TEST_F(StreamProgramTest, AThousandConnectionsLeaveDescriptorsForTheRest) {
+  Start({"--nofile=128:128"});
+  std::vector<os::UniqueFd> crowd;
+  for (int i = 0; i < 1000; ++i) {
+    const os::SocketAddress address(tcp_);
+    os::UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const os::SocketAddress own(Endpoint{Ip(absl::StrCat("127.0.", i % 100, ".", 2 + i / 100)), 0});
+    ASSERT_EQ(bind(fd.get(), own.get(), own.size()), 0);
+    connect(fd.get(), address.get(), address.size());
+    crowd.push_back(std::move(fd));
+  }
+  ASSERT_TRUE(Until([&] { return Streams()["refused"]["evicted"].get<uint64_t>() > 100; }));
+  EXPECT_LE(Streams()["open"].get<uint64_t>(), 64u);
   ExpectServes();
 }
 
