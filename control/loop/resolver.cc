@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "control/loop/helper_thread.h"
 #include "control/loop/names/found.h"
+#include "control/loop/names/round.h"
 
 namespace warp::control {
 namespace {
@@ -138,7 +139,7 @@ class ResolverImpl : public Resolver {
       if (answer.round != round_ || !asking_) return;
       --unanswered_;
       if (answer.family == 0) first_answered_ = true;
-      if (absl::IsNotFound(answer.found.status())) NoteFamily(answer.family);
+      if (absl::IsNotFound(answer.found.status())) now_.NoteFamily(answer.family);
       Take(answer.round, answer.family, answer.found);
     }
 
@@ -157,11 +158,9 @@ class ResolverImpl : public Resolver {
       asking_ = true;
       asked_more_ = false;
       everywhere_ = silent_;
-      first_answered_ = has_v4_ = has_v6_ = false;
+      first_answered_ = false;
       unanswered_ = 0;
-      found_now_.clear();
-      denied_.reset();
-      failure_.reset();
+      now_ = {};
       asked_ = resolver_.loop_.now();
       AskServers(behind_, 0);
       patience_.Set(options_.patience);
@@ -173,10 +172,10 @@ class ResolverImpl : public Resolver {
       patience_.Cancel();
       const std::vector<std::string> uplinks = options_.uplinks();
       // The routes lead over the only one already.
-      if (found_now_.empty() || uplinks.size() > 1) {
+      if (!now_.found() || uplinks.size() > 1) {
         for (const std::string& uplink : uplinks) AskServers(uplink, 0);
       }
-      if (is_services() || !found_now_.empty()) return;
+      if (is_services() || now_.found()) return;
       // The first question is answered when those for both families are, of which one may never be.
       if (!first_answered_) {
         AskServers("", AF_INET);
@@ -212,9 +211,9 @@ class ResolverImpl : public Resolver {
       if (!now) return;
       if (is_services() && absl::IsNotFound(result.status())) {
         if (!value().has_value()) Publish(result);
-        if (!denied_.has_value()) denied_ = result.status();
-      } else if (!failure_.has_value()) {
-        failure_ = result.status();
+        now_.Deny(result.status());
+      } else {
+        now_.Fail(result.status());
       }
       AskMore();
       FinishIfAnswered();
@@ -224,31 +223,16 @@ class ResolverImpl : public Resolver {
     void TakeFound(int family, Found found) {
       found_ = round_;
       found_at_ = resolver_.loop_.now();
-      found_now_.push_back(std::move(found));
-      NoteFamily(family);
+      now_.Add(std::move(found));
+      now_.NoteFamily(family);
       if (!everywhere_ && family == 0) return Finish();
-      std::vector<Found> known = found_now_;
-      if (value().has_value() && value()->ok()) known.push_back(**value());
-      Publish(Together(known));
+      Publish(now_.Meanwhile(Before()));
       AskMore();
       FinishIfAnswered();
     }
 
-    // Somebody has answered for the family, 0: for both.
-    void NoteFamily(int family) {
-      has_v4_ = has_v4_ || family != AF_INET6;
-      has_v6_ = has_v6_ || family != AF_INET;
-    }
-
-    // What was known of a family for which nobody has answered.
-    Found Unanswered() const {
-      Found left;
-      if (!value().has_value() || !value()->ok()) return left;
-      for (const wire::Endpoint& one : (*value())->endpoints) {
-        if (one.address.is_v4() ? !has_v4_ : !has_v6_) left.endpoints.push_back(one);
-      }
-      return left;
-    }
+    // What was known before this round.
+    Found Before() const { return value().has_value() && value()->ok() ? **value() : Found(); }
 
     void FinishIfAnswered() {
       if (unanswered_ == 0 && !system_asked_) Finish();
@@ -256,19 +240,18 @@ class ResolverImpl : public Resolver {
 
     // A failure is told once, and not where endpoints were found before: those stand.
     void Finish() {
-      failing_ = found_now_.empty() && !denied_.has_value();
-      if (!found_now_.empty()) {
+      failing_ = !now_.found() && !now_.denied().has_value();
+      if (now_.found()) {
         problem_.clear();
-        found_now_.push_back(Unanswered());
-        Publish(Together(found_now_));
-      } else if (denied_.has_value()) {
-        problem_ = std::string(denied_->message());
-        Publish(*denied_);
+        Publish(now_.Afterwards(Before()));
+      } else if (now_.denied().has_value()) {
+        problem_ = std::string(now_.denied()->message());
+        Publish(*now_.denied());
       } else {
         // Silence does not say that there are no records.
         const auto code =
             is_services() ? absl::StatusCode::kUnavailable : absl::StatusCode::kNotFound;
-        Result failure = failure_.value_or(
+        Result failure = now_.failure().value_or(
             absl::Status(code, absl::StrCat("cannot resolve ", name_.host, ": no answer")));
         problem_ = std::string(failure.status().message());
         if (!value().has_value()) Publish(std::move(failure));
@@ -308,15 +291,12 @@ class ResolverImpl : public Resolver {
     uint64_t round_ = 0;
     bool asking_ = false;
     bool asked_more_ = false;
-    bool everywhere_ = false;               // all are heard in this round
-    bool first_answered_ = false;           // the first question, for both families
-    bool has_v4_ = false, has_v6_ = false;  // answered for by somebody in this round
-    bool system_asked_ = false;             // and has not answered; perhaps since an earlier round
-    size_t unanswered_ = 0;                 // by name servers, in this round
-    uint64_t found_ = 0;                    // the last round that found something
-    std::vector<Found> found_now_;          // in this round
-    std::optional<absl::Status> denied_;  // in this round: somebody knows that there are no records
-    std::optional<absl::Status> failure_;  // of this round, the first
+    bool everywhere_ = false;      // all are heard in this round
+    bool first_answered_ = false;  // the first question, for both families
+    bool system_asked_ = false;    // and has not answered; perhaps since an earlier round
+    size_t unanswered_ = 0;        // by name servers, in this round
+    uint64_t found_ = 0;           // the last round that found something
+    NameRound now_;
     std::optional<wire::Instant> found_at_;
     std::string problem_;  // of the last round
 

@@ -17,8 +17,8 @@ class MapProcess {
  public:
   // Starts `program` on a free port of 127.0.0.1 with a new key, with a relay, and with room for so many registrations.
   // These live for an hour without a refresh, so that a machine may take its time to make a million. `redis`: the port
-  // on 127.0.0.1 of the redis-server that has them, too; 0: none. Exits with a sentence where that fails. The map ends with this
-  // process, even where that is killed, and leaves no file.
+  // on 127.0.0.1 of the redis-server that has them, too; 0: none. Exits with a sentence where that
+  // fails. The map ends with this process, even where that is killed, and leaves no file.
   MapProcess(const std::string& program, size_t max_registrations, uint16_t redis);
   ~MapProcess();
   MapProcess(const MapProcess&) = delete;
