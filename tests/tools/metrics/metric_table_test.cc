@@ -71,7 +71,8 @@ TEST(MetricTableTest, EachFieldIsOneOfTheStatus) {
       continue;
     }
     const std::string field(metric.field);
-    const bool of_map = absl::StartsWith(field, "map.") || absl::StartsWith(field, "streams.");
+    const bool of_map = absl::StartsWith(field, "map.") || absl::StartsWith(field, "streams.") ||
+                        absl::StartsWith(field, "store.");
     const StatusFields& fields = of_map ? map : node;
     const auto row = fields.find(field);
     ASSERT_NE(row, fields.end()) << "docs/status.md lacks " << field;
