@@ -21,6 +21,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "control/protocol/map/map_message.h"
+#include "map-server/flat/keyed_hash.h"
 #include "map-server/network.h"
 #include "map-server/relay/pair_allowance.h"
 #include "map-server/stored.h"
@@ -148,8 +149,8 @@ class ChannelTable {
   absl::flat_hash_set<Use> uses_;
   absl::flat_hash_map<Pair, PairState> pairs_;
   size_t active_pairs_ = 0;
-  absl::flat_hash_map<Network, std::vector<Pair>> by_network_;  // the active ones, the newest last
-  absl::flat_hash_map<KeyId, std::vector<Pair>> by_node_;       // likewise
+  KeyedMap<Network, std::vector<Pair>> by_network_;  // the active ones, the newest last
+  KeyedMap<KeyId, std::vector<Pair>> by_node_;       // likewise
   Instant next_expiry_ = wire::kNever;
 };
 
