@@ -130,7 +130,7 @@ TEST_F(LinkTest, APasswordThatIsQuotedIsNotShown) {
        {"-ERR unknown command `AUTH`, with args beginning with: `hunter2 hunter2 "
         "hunter2`, \r\n",
         "-ERR 'hunter2 hunt\r\n"}) {
-    redis_.instead = [&](const FakeRedis::Command&) { return std::string(words); };
+    redis_.instead = [words](const FakeRedis::Command&) { return std::string(words); };
     Start();
     Run(1s);
     EXPECT_EQ(link_->error(), "it answers with an error that repeats the password");

@@ -79,14 +79,15 @@ class RedisStoreTest : public testing::Test {
   }
   // "none", the observed address of the first registration, or "no answer".
   std::string Find(size_t map, const KeyId& id, wire::Duration wait = 50ms) {
-    std::string found = "no answer";
-    maps_[map]->Get(id, [&](Instant, const Record* record) {
-      found = record == nullptr ? "none"
-              : record->live()  ? record->first().observed.ToString()
-                                : "withdrawn";
+    // It may be answered after this has returned.
+    const auto found = std::make_shared<std::string>("no answer");
+    maps_[map]->Get(id, [found](Instant, const Record* record) {
+      *found = record == nullptr ? "none"
+               : record->live()  ? record->first().observed.ToString()
+                                 : "withdrawn";
     });
     Run(wait);
-    return found;
+    return *found;
   }
 
   const wire::SecretKey map_key_ = wire::SecretKey::Generate();
