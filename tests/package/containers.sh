@@ -16,6 +16,8 @@ container() {
 }
 # run A IMAGE FOLDER [OPTION…]: the same of a folder that there is, and nobody waits.
 run() {
+  # What ran under this name before has said that it is ready.
+  : >"$lab/$1.log"
   podman run --rm --name "$1" --network "ns:/run/netns/$1" --cap-drop all --add-host "map:${map_address%:*}" \
     --security-opt no-new-privileges --read-only --tmpfs /run/warp:mode=1777 --tmpfs /run/warp-map:mode=1777 \
     -v "$lab/containers/$3:/etc/warp:ro" "${@:4}" "$2" >"$lab/$1.log" 2>&1 &
