@@ -268,6 +268,8 @@ class Bond {
   void Leave(Instant now, wire::PathSlot slot);
   void Settle(Instant now, wire::PathSlot slot, const Record& record, bool arrived);
   void NoteLost(Instant now, wire::PathSlot slot, const Record& record);
+  PathMask ApartFrom(Instant now, const Flow& flow, wire::PathSlot slot,
+                     const Grant& payload) const;
   std::optional<PathMask> AgainWithout(Instant now, const Flow& flow, wire::PathSlot slot,
                                        const Grant& payload) const;
   void LoseForGood(Flow& flow, const Grant& payload);

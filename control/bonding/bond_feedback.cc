@@ -310,13 +310,33 @@ void Bond::NoteLost(Instant now, wire::PathSlot slot, const Record& record) {
   Place(now, *flow, payload, *without);
 }
 
-// By which paths not to send again what `slot` has lost: not by that one. Mode adaptive keeps a deadline: where no
-// other path brings the payload in time, that one may. nullopt: none does, so that it is of no use, and would take the
-// room of what still can be in time, just when a path has gone.
+// By which paths not to send again what `slot` has lost: not by that one. Where it delivers nothing any more, one of its
+// two interfaces may have died, and with it the other paths from or to that one, of which those that carried nothing
+// are not missed yet: so not by these either, if another path brings the payload while there is time.
+PathMask Bond::ApartFrom(Instant now, const Flow& flow, wire::PathSlot slot,
+                         const Grant& payload) const {
+  const BondPath& lost = PathOf(slot);
+  if (!lost.silent && !lost.suspect) return wire::MaskOf(slot);
+  PathMask sharing = wire::MaskOf(slot);
+  for (const wire::PathSlot other : order_) {
+    const PathSpec& spec = PathOf(other).spec;
+    if (spec.port == lost.spec.port || spec.remote_port == lost.spec.remote_port)
+      sharing |= wire::MaskOf(other);
+  }
+  const wire::PathSlot apart = Fastest(now, flow, payload.size, sharing);
+  const Duration time = std::min(flow.spec.policy.resend, flow.spec.deadline);
+  const bool in_time =
+      apart != wire::kNoPathSlot && AgainBy(now, flow, apart, payload.size) <= payload.taken + time;
+  return in_time ? sharing : wire::MaskOf(slot);
+}
+
+// The same. Mode adaptive keeps a deadline: where no other path brings the payload in time, that one may. nullopt: none
+// does, so that it is of no use, and would take the room of what still can be in time, just when a path has gone.
 std::optional<PathMask> Bond::AgainWithout(Instant now, const Flow& flow, wire::PathSlot slot,
                                            const Grant& payload) const {
-  if (flow.spec.policy.mode != TunnelMode::kAdaptive) return wire::MaskOf(slot);
-  for (const PathMask without : {wire::MaskOf(slot), PathMask{0}}) {
+  const PathMask apart = ApartFrom(now, flow, slot, payload);
+  if (flow.spec.policy.mode != TunnelMode::kAdaptive) return apart;
+  for (const PathMask without : {apart, wire::MaskOf(slot), PathMask{0}}) {
     const wire::PathSlot by = Fastest(now, flow, payload.size, without);
     if (by != wire::kNoPathSlot &&
         AgainBy(now, flow, by, payload.size) <= payload.taken + flow.spec.deadline)

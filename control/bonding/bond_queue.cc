@@ -313,7 +313,10 @@ void Bond::MoveToAllowed(Instant now, uint16_t tunnel) {
 void Bond::PlaceAgain(Instant now, std::vector<Grant> items, wire::PathSlot from) {
   std::stable_sort(items.begin(), items.end(),
                    [](const Grant& a, const Grant& b) { return a.taken < b.taken; });
-  for (const Grant& item : items) Place(now, FlowOf(item), item, wire::MaskOf(from));
+  for (const Grant& item : items) {
+    Flow& flow = FlowOf(item);
+    Place(now, flow, item, ApartFrom(now, flow, from, item));
+  }
 }
 
 }  // namespace warp::bonding

@@ -47,6 +47,7 @@ class World {
   // One that another world's payloads fill, too.
   size_t ShareLink(const std::shared_ptr<LinkModel>& link, uint8_t tier = 1, uint64_t max_rate = 0);
   void SetPort(size_t link, wire::PortId port) { specs_[link].port = port; }
+  void SetRemotePort(size_t link, uint16_t port) { specs_[link].remote_port = port; }
   // The peer lets so many bytes a second come in over the link; 0: any number.
   void SetToldRate(size_t link, uint64_t rate) {
     specs_[link].told_rate = rate;
