@@ -1,5 +1,5 @@
-// Two ports of each end, and a path between each two. What an interface's death takes with it is two paths, of which one
-// may have carried nothing, so that nothing was missed there yet.
+// Two ports of each end, and a path between each two. What an interface's death takes with it is two paths, of which
+// one may have carried nothing, so that nothing was missed there yet.
 #include <gtest/gtest.h>
 
 #include "tests/control/bonding/model/world.h"
@@ -22,7 +22,7 @@ class EndsTest : public testing::TestWithParam<TunnelMode> {
   World world;
 };
 
-// It is sent again once: by the path of the same interface it would be lost again, and found out after the same silence.
+// It is sent again once: by the path of the same interface it would be lost again, and missed after the same silence.
 TEST_P(EndsTest, WhatAnInterfaceHasLostGoesAgainByAnother) {
   for (const size_t link : {0, 2}) {
     for (int i = 0; i < 4; ++i) world.link(link).Die(At(5 + 3 * i), At(6 + 3 * i));
