@@ -346,3 +346,37 @@ no_strays() {
     [[ $counted == *"packets 0 "* ]] || fail "payloads went where nothing had answered: $box: $counted"
   done
 }
+
+# --- What rows of scenarios do. ---
+
+# both_up [SECONDS]: starts A and B, and traffic between them, until each pair of their links carries. `took` tells how long
+# that was.
+both_up() {
+  node_up A
+  node_up B
+  local begun=${EPOCHREALTIME/./}
+  echo_up
+  status A 'active() > 0' >/dev/null
+  traffic 500 1000
+  pairs A B | arrive "$@" >/dev/null
+  took="up $(elapsed "$begun")"
+}
+# cut_and_rebind LINK: both links of A go dark in turn, and the NAT before this one forgets all, gets other ports, and
+# another address. Nothing is lost by that, and all pairs carry again each time. Ends the traffic.
+cut_and_rebind() {
+  local far what
+  for far in a0 a1; do
+    black_hole $far
+    sleep 1
+    lift_black_hole $far
+    took+=" cut $far $(pairs A B | arrive)"
+  done
+  for what in flush rebind new_address; do
+    $what "$1"
+    took+=" $what $(pairs A B | arrive)" || fail "after $what: $took"
+  done
+  traffic_end
+  echo "took $took"
+  nothing_lost
+  no_strays
+}

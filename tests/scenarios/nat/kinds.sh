@@ -32,14 +32,7 @@ nat_site A "$1" $second
 nat_site B "$2" $second
 node_config A B
 node_config B A
-node_up A
-node_up B
-begun=${EPOCHREALTIME/./}
-echo_up
-status A 'active() > 0' >/dev/null
-traffic 500 1000
-pairs A B | arrive >/dev/null
-took="up $(elapsed "$begun")"
+both_up
 for what in flush rebind new_address; do
   for far in a0 b0; do
     [[ -n ${nat_of[$far]:-} ]] || continue

@@ -56,14 +56,7 @@ esac
 advertiser=$!
 node_config A B
 node_config B A
-node_up A
-node_up B
-begun=${EPOCHREALTIME/./}
-echo_up
-status A 'active() > 0' >/dev/null
-traffic 500 1000
-pairs A B | arrive 15 >/dev/null
-took="up $(elapsed "$begun")"
+both_up 15
 status A "$(prefix) == {'prefix': '$nat64_prefix', 'source': '$source'}" 2 >/dev/null
 case $row in
   dns | router)
