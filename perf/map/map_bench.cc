@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kSpare = 1024;
 constexpr double kManyRefreshes = 100'000;  // a second
-constexpr size_t kFirstStep = 64'000;  // nodes; the next has four times as many
+constexpr size_t kFirstStep = 64'000;       // nodes; the next has four times as many
 
 double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
@@ -104,8 +104,7 @@ int Main(int argc, char** argv) {
   if (!wire::InitCrypto().ok()) return 1;
 
   // As fast as a map makes sessions at all.
-  const NodeCrowd::Load arriving{.sessions = map::kMapHandshakesPerSecond,
-                                 .lookups = load.lookups};
+  const NodeCrowd::Load arriving{.sessions = map::kMapHandshakesPerSecond, .lookups = load.lookups};
   const auto strangers = static_cast<size_t>(arriving.sessions * seconds);
   const auto newcomers = static_cast<size_t>(load.sessions * seconds);
   // Where a map is full, each newcomer costs another node its place, or is refused: that is another measurement.

@@ -65,8 +65,8 @@ class NodeCrowd {
   wire::SecretKey SecretOf(size_t node) const;
   void NameGroup(size_t node);  // makes the public keys of the node's group
   std::vector<wire::PublicKey> FriendsOf(size_t node) const;
-  void Begin(size_t node);      // makes its initiation
-  void Greet(size_t node);      // sends it
+  void Begin(size_t node);  // makes its initiation
+  void Greet(size_t node);  // sends it
   void SendRegister(size_t node, bool with_list);
   void LookUp(size_t node);
   void Say(size_t node, const protocol::MapMessage& message);
@@ -91,7 +91,8 @@ class NodeCrowd {
   };
   std::vector<Outgoing> outgoing_;
   size_t begun_ = 0;  // nodes that were greeted, or are about to be
-  std::pair<size_t, size_t> alone_;  // the first of those without friends, and the one behind their last
+  std::pair<size_t, size_t>
+      alone_;  // the first of those without friends, and the one behind their last
   size_t registered_ = 0;
   size_t answered_ = 0;
   size_t lost_ = 0;
