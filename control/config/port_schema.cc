@@ -122,13 +122,11 @@ void CheckPolledDevices(Reader& reader, const NodeConfig& config) {
     // Without a VLAN the device itself is taken twice, which is said already.
     if (is_first || (!port.vlan && !first.vlan)) continue;
     const auto differs = [&](const char* key) {
-      reader.Fail(At("ports", i, key),
-                  absl::StrCat("differs from that of port ", first.name,
-                               ", which is of the same device"));
+      reader.Fail(At("ports", i, key), absl::StrCat("differs from that of port ", first.name,
+                                                    ", which is of the same device"));
     };
     if (port.cpu != first.cpu) differs("cpu");
-    if (wire::DeviceText(port.device) != wire::DeviceText(first.device))
-      differs("devargs");
+    if (wire::DeviceText(port.device) != wire::DeviceText(first.device)) differs("devargs");
   }
 }
 
