@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 
 namespace warp::wire {
 
@@ -16,7 +17,8 @@ constexpr size_t kBase64Size = 44;  // of 32 bytes, padded
 // text, since it may be a secret.
 absl::Status DecodeBase64(absl::string_view text, std::array<uint8_t, kKeySize>* out) {
   size_t size = 0;
-  if (text.size() != kBase64Size ||
+  // libsodium takes some bytes beyond ASCII for letters of the alphabet.
+  if (text.size() != kBase64Size || !std::all_of(text.begin(), text.end(), absl::ascii_isascii) ||
       sodium_base642bin(out->data(), out->size(), text.data(), text.size(), nullptr, &size, nullptr,
                         sodium_base64_VARIANT_ORIGINAL) != 0 ||
       size != kKeySize) {

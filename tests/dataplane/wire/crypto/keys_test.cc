@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
 #include <type_traits>
 
+#include "absl/strings/ascii.h"
 #include "tests/dataplane/wire/hex.h"
 
 namespace warp::wire {
@@ -95,6 +97,18 @@ TEST(Keys, SecretsAreNeitherCopiedNorCompared) {
 TEST(Keys, AnAllZeroPublicKeyNamesNobody) {
   EXPECT_TRUE(PublicKey().is_zero());
   EXPECT_FALSE(SecretKey::Generate().Public().is_zero());
+}
+
+TEST(Keys, EachByteOfATextIsOfTheAlphabet) {
+  const std::string text = kSecretText;
+  for (int byte = 0; byte < 256; ++byte) {
+    std::string other = text;
+    other[10] = static_cast<char>(byte);
+    const bool fits = byte < 128 && (absl::ascii_isalnum(static_cast<unsigned char>(byte)) ||
+                                     byte == '+' || byte == '/');
+    EXPECT_EQ(PublicKey::FromBase64(other).ok(), fits) << byte;
+    EXPECT_EQ(SecretKey::FromBase64(other).ok(), fits) << byte;
+  }
 }
 
 }  // namespace
