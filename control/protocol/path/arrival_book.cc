@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "control/protocol/path/path_choice.h"
+
 namespace warp::protocol {
 
 void ArrivalBook::Begin(Instant now) { last_report_ = now; }
@@ -76,7 +78,7 @@ bool ArrivalBook::MakeRoom(absl::flat_hash_map<PortPair, Value>& book, const Por
 void ArrivalBook::HandleReport(Instant now, const Timers& timers, const Report& report,
                                SealOrder order, PathSet& paths) {
   if (!traffic_) return;
-  NoteArrivals(timers, report, order, paths);
+  NoteArrivals(now, timers, report, order, paths);
   for (Path& path : paths.paths()) {
     if (path.carries() && path.active() && path.remote_port()) Judge(now, timers, paths, path);
     path.counted().reported = traffic_(path.id()).sent;
@@ -84,8 +86,17 @@ void ArrivalBook::HandleReport(Instant now, const Timers& timers, const Report& 
   last_report_ = now;
 }
 
-void ArrivalBook::NoteArrivals(const Timers& timers, const Report& report, SealOrder order,
-                               PathSet& paths) {
+bool ArrivalBook::SpeaksOf(Instant now, const Timers& timers, const PathSet& paths,
+                           const Path& path) {
+  return std::none_of(paths.paths().begin(), paths.paths().end(), [&](const Path& other) {
+    return other.id() != path.id() && AreAlternatives(path, other) &&
+           other.carries_changed() != Instant{} &&
+           now < other.carries_changed() + other.report_lag() + timers.report_interval;
+  });
+}
+
+void ArrivalBook::NoteArrivals(Instant now, const Timers& timers, const Report& report,
+                               SealOrder order, PathSet& paths) {
   for (const Receipt& receipt : report.receipts) {
     const PortPair pair{receipt.from, receipt.to};
     const auto known = there_.find(pair);
@@ -102,7 +113,8 @@ void ArrivalBook::NoteArrivals(const Timers& timers, const Report& report, SealO
     Total& total = there_[pair];
     total = {receipt.packets, std::max(order, total.sealed)};
     for (Path& path : paths.paths()) {
-      if (path.carries() && path.route().port == pair.first && path.remote_port() == pair.second)
+      if (path.carries() && path.route().port == pair.first &&
+          path.remote_port() == pair.second && SpeaksOf(now, timers, paths, path))
         path.NoteArrival(timers);
     }
   }

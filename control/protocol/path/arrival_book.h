@@ -77,6 +77,9 @@ class ArrivalBook {
  private:
   // Two ports: the one that a payload leaves, and the one that it comes in on, as each end calls its own.
   using PortPair = std::pair<uint16_t, uint16_t>;
+  // Whether what the peer has reported just now may have been sent over this path alone. Reports speak of pairs of
+  // ports, and another address of the same pair may have carried until a moment ago.
+  static bool SpeaksOf(Instant now, const Timers& timers, const PathSet& paths, const Path& path);
   // What the peer has reported of a pair.
   struct Total {
     uint32_t packets = 0;
@@ -97,7 +100,8 @@ class ArrivalBook {
   template <typename Value>
   static bool MakeRoom(absl::flat_hash_map<PortPair, Value>& book, const PortPair& pair,
                        const PathSet& paths, bool leaves);
-  void NoteArrivals(const Timers& timers, const Report& report, SealOrder order, PathSet& paths);
+  void NoteArrivals(Instant now, const Timers& timers, const Report& report, SealOrder order,
+                    PathSet& paths);
   void Judge(Instant now, const Timers& timers, const PathSet& paths, Path& path);
 
   const PathTrafficFunction traffic_;

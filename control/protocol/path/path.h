@@ -121,7 +121,12 @@ class Path {
   PathUse& use() { return use_; }
   const PathUse& use() const { return use_; }
   bool carries() const { return carries_; }
-  void SetCarries(bool carries) { carries_ = carries; }
+  void SetCarries(Instant now, bool carries) {
+    if (carries != carries_) carries_changed_ = now;
+    carries_ = carries;
+  }
+  // When it began to carry, or ceased to.
+  Instant carries_changed() const { return carries_changed_; }
 
   // --- What the peer's reports say of it. ---
 
@@ -325,6 +330,7 @@ class Path {
   bool remote_down_ = false;
   bool doubted_ = false;  // TakeDoubt has said so
   bool carries_ = false;
+  Instant carries_changed_{};
   uint32_t unmeasured_ = 0;  // probes since the last answer over this path
   Instant last_active_{};
   double delivery_ = 1;

@@ -198,7 +198,7 @@ bool PathSet::Elect(Instant now) {
   bool changed = false;
   for (size_t i = 0; i < paths_.size(); ++i) {
     changed |= paths_[i].carries() != chosen[i];
-    paths_[i].SetCarries(chosen[i]);
+    paths_[i].SetCarries(now, chosen[i]);
   }
   return changed;
 }

@@ -36,14 +36,16 @@ class PathSet {
   // Pairs that have no path because the others need all of kMaxPaths.
   size_t without_room() const { return without_room_; }
 
-  // Where maps see us: a path there is a hairpin. True when that changed for any path.
+  // Where maps see us: a path there is a hairpin, and stays one. When our NAT gets another outside address, the path to
+  // the one before is no better than that to the new one, but about to die. True when that changed for any path.
   bool SetOutside(std::span<const wire::IpAddress> outside) {
     bool changed = false;
     for (Path& path : paths_) {
-      const bool hairpin =
-          std::find(outside.begin(), outside.end(), path.route().remote.address) != outside.end();
-      changed |= hairpin != path.hairpin();
-      path.SetHairpin(hairpin);
+      if (path.hairpin() || std::find(outside.begin(), outside.end(),
+                                      path.route().remote.address) == outside.end())
+        continue;
+      path.SetHairpin(true);
+      changed = true;
     }
     return changed;
   }

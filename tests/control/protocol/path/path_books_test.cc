@@ -137,5 +137,41 @@ TEST(ArrivalTotals, PairsOfNoPathTakeNoRoomOfOnesThatHaveOne) {
   }
 }
 
+// Two addresses of the peer's port 7, of which the second has begun to carry: what a report brings soon after that came
+// by the first one, and says nothing of the probes that the second leaves unanswered.
+TEST(ArrivalTotals, WhatAnotherAddressHasBroughtIsNoAnswer) {
+  Timers timers;
+  Identity identity(
+      {.secret_key = wire::SecretKey::Generate(), .wall_clock = [] { return uint64_t{1}; }});
+  PathSet paths;
+  PathId next = 0;
+  const std::vector<EndpointBook::Known> known = {
+      {.endpoint = {IpAddress::V4({192, 0, 2, 1}), 13116}, .port = std::nullopt},
+      {.endpoint = {IpAddress::V4({192, 0, 2, 2}), 13116}, .port = std::nullopt}};
+  paths.Reconcile(kStart, {{0, {true, {IpAddress::V4({10, 0, 0, 1})}}}}, known, &next);
+  for (Path& path : paths.paths()) {
+    const Challenge challenge = path.SendProbe(kStart, timers, identity);
+    path.HandleAnswer(kStart + 10ms, timers, {.port = 7, .challenge = challenge}, path.route());
+  }
+  Path& first = paths.paths()[0];
+  Path& second = paths.paths()[1];
+  first.SetCarries(kStart, true);
+  ArrivalBook book([](PathId) { return PathTraffic{.sent = 1000}; });
+  uint32_t packets = 0;
+  const auto report = [&](Instant now) {
+    book.HandleReport(now, timers, {.receipts = {{.from = 0, .to = 7, .packets = ++packets}}},
+                      {1, packets}, paths);
+  };
+  const Instant change = kStart + 5s;
+  first.SetCarries(change, false);
+  second.SetCarries(change, true);
+  for (int i = 0; i < 3; ++i) second.SendProbe(change, timers, identity);
+  report(change + 100ms);
+  report(change + 200ms);
+  EXPECT_TRUE(second.worries());
+  report(change + 1s);
+  EXPECT_FALSE(second.worries()) << "by then it is what the second has brought";
+}
+
 }  // namespace
 }  // namespace warp::protocol

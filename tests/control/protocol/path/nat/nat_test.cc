@@ -86,5 +86,44 @@ TEST(Nat, AnInsideAddressIsBetterThanAHairpin) {
   }
 }
 
+// Two outside addresses of the peer's port, both of which work, and a map that tells our own.
+class HairpinTest : public testing::Test {
+ protected:
+  static constexpr uint16_t kPort = 20001;
+  HairpinTest() {
+    const PeerId peer = net.AddPeer(0, 1, /*endpoints=*/false);
+    net.AddPeer(1, 0);
+    for (const Endpoint& at : {before, after}) net.Alias(1, 0, at);
+    net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kMap,
+                                 std::vector{before, after});
+    net.Run(3s);
+    net.Talk(0, 1);
+    // The first is before the same NAT as we are, so that the other one carries.
+    map.outside = {before.address};
+    net.Run(3s);
+    EXPECT_TRUE(Carries(after));
+  }
+  bool Carries(const Endpoint& endpoint) {
+    for (const PathStatus& path : net.Peer(0, 1).paths) {
+      if (path.remote == endpoint) return path.carries;
+    }
+    return false;
+  }
+  const Endpoint before{IpAddress::V4({203, 0, 113, 1}), kPort};
+  const Endpoint after{IpAddress::V4({203, 0, 113, 2}), kPort};
+  VirtualNet net{{.ports = {1, 1}}};
+  StubMap& map = StubMap::Of(net, 0);
+};
+
+// The NAT that both ends are behind gets another outside address. The path to the one before is active for as long as
+// its probes may still be answered, and must not look better because it is a hairpin no more.
+TEST_F(HairpinTest, TheOutsideAddressBeforeIsNoBetter) {
+  map.outside = {after.address};
+  for (int i = 0; i < 3000; ++i) {
+    net.Run(1ms);
+    ASSERT_TRUE(Carries(after)) << i;
+  }
+}
+
 }  // namespace
 }  // namespace warp::protocol
