@@ -339,6 +339,32 @@ table inet strays {
 }
 NFT
 }
+# watch_hairpins BOX PREFIX: the same of what hosts behind one box send each other by its outside, at addresses that begin
+# with PREFIX: the box turns that round, so that the router sees it only when the box has moved to another address.
+watch_hairpins() {
+  local box=$1 outside=${2}0/24
+  watched+=("$box")
+  on "$box" nft -f - <<NFT
+table inet strays {
+  set asked { type ipv4_addr . inet_service; flags dynamic; size 65535; }
+  set heard { type ipv4_addr . inet_service; flags dynamic; size 65535; }
+  counter strays {}
+  chain sent {
+    type filter hook prerouting priority -300
+    iifname != "in" accept
+    ip daddr != $outside accept
+    meta l4proto udp meta length < 900 update @asked { ip daddr . udp dport }
+    meta length 900-1099 ip daddr . udp dport != @heard counter name "strays"
+    meta length 900-1099 ip daddr . udp dport != @asked counter name "strays"
+  }
+  chain turned {
+    type filter hook postrouting priority 200
+    oifname "in" ip saddr $outside meta l4proto udp update @heard { ip saddr . udp sport }
+  }
+}
+NFT
+  on M nft insert rule inet strays forward iifname h0 ip daddr "$outside" accept
+}
 no_strays() {
   local counted box
   for box in "${watched[@]}"; do
