@@ -113,8 +113,8 @@ void ArrivalBook::NoteArrivals(Instant now, const Timers& timers, const Report& 
     Total& total = there_[pair];
     total = {receipt.packets, std::max(order, total.sealed)};
     for (Path& path : paths.paths()) {
-      if (path.carries() && path.route().port == pair.first &&
-          path.remote_port() == pair.second && SpeaksOf(now, timers, paths, path))
+      if (path.carries() && path.route().port == pair.first && path.remote_port() == pair.second &&
+          SpeaksOf(now, timers, paths, path))
         path.NoteArrival(timers);
     }
   }

@@ -41,8 +41,8 @@ class PathSet {
   bool SetOutside(std::span<const wire::IpAddress> outside) {
     bool changed = false;
     for (Path& path : paths_) {
-      if (path.hairpin() || std::find(outside.begin(), outside.end(),
-                                      path.route().remote.address) == outside.end())
+      if (path.hairpin() ||
+          std::find(outside.begin(), outside.end(), path.route().remote.address) == outside.end())
         continue;
       path.SetHairpin(true);
       changed = true;

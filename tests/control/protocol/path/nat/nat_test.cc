@@ -94,8 +94,7 @@ class HairpinTest : public testing::Test {
     const PeerId peer = net.AddPeer(0, 1, /*endpoints=*/false);
     net.AddPeer(1, 0);
     for (const Endpoint& at : {before, after}) net.Alias(1, 0, at);
-    net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kMap,
-                                 std::vector{before, after});
+    net.node(0).SetPeerEndpoints(net.now(), peer, EndpointSource::kMap, std::vector{before, after});
     net.Run(3s);
     net.Talk(0, 1);
     // The first is before the same NAT as we are, so that the other one carries.
