@@ -15,6 +15,7 @@
 //   tag-count      8 to 64, a multiple of 8
 //   tag            a lan-tag or lan-proof, each for one peer, or random: nobody can count the peers
 //
+//   tag          = lan-tag | lan-proof | 16 random bytes
 //   lan-tag      = BLAKE2b-128, keyed with lan-key, of everything before the first tag
 //   lan-proof    = BLAKE2b-128, keyed with lan-key, of everything before the first tag | a challenge of the receiver
 //   lan-key      = BLAKE2b-256, keyed with lan-shared, of "WARP/1 lan" | psk 32 | sender 32 | receiver 32
