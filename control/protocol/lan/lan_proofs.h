@@ -3,8 +3,8 @@
 //
 // LanOwnChallenges are those of one port of ours: what is a proof of one of them was made within kLanFresh.
 //
-// LanPeerChallenges are those of one peer, as heard on one port, which it is to be given proofs of. Those that came with
-// a proof are the peer's of now. One without may be a recording, and yet the peer has to be answered, since it has not
+// LanPeerChallenges are those of one peer, as heard on one port, which are to be proven to it. Those that came with a
+// proof are the peer's of now. One without may be a recording, and yet the peer has to be answered, since it has not
 // heard us, perhaps. So of those that came since the last announcement to it, eight are kept by lot: whoever plays
 // recordings of n lives of the peer makes a proof of its present one n/8 times rarer, and cannot keep it out.
 //
