@@ -8,6 +8,8 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/hash/hash.h"
+
 namespace warp::protocol {
 namespace {
 
@@ -127,7 +129,7 @@ LanDrop LanDiscovery::Judge(Instant now, wire::PortId port, int hops, const wire
   if (!budget_.Spend(now, from, keys_ + kLanOwnChallenges)) return LanDrop::kBudget;
   const Tags tags(announcement->tags.begin(), announcement->tags.end());
   const wire::Bytes head = LanHeadOf(*announcement, datagram);
-  AnswerSoon(now, port, here->second, announcement->epoch);
+  AnswerSoon(now, port, here->second, *announcement);
   const Recognised sender = Recognise(head, tags);
   if (sender.peer == nullptr) return LanDrop::kStranger;
   const LanHeard::Place place{sender.id, port};
@@ -160,17 +162,23 @@ LanDiscovery::Recognised LanDiscovery::Recognise(wire::Bytes head, const Tags& t
 }
 
 // Before it is known whose the announcement is, and whether it is a recording.
-void LanDiscovery::AnswerSoon(Instant now, wire::PortId id, Port& port, uint64_t epoch) {
-  const auto met = std::find_if(met_.begin(), met_.end(), [&](const Met& one) {
-    return one.port == id && one.epoch == epoch;
+void LanDiscovery::AnswerSoon(Instant now, wire::PortId id, Port& port,
+                              const LanAnnouncement& heard) {
+  if (port.state.addresses.empty() || peers_.empty() || port.answer != kNever) return;
+  const size_t addresses = absl::HashOf(heard.addresses);
+  auto met = std::find_if(met_.begin(), met_.end(), [&](const Met& one) {
+    return one.port == id && one.epoch == heard.epoch;
   });
   if (met == met_.end()) {
-    met_.push_back({id, epoch, now});
-    if (met_.size() > kMet) met_.pop_front();
-  } else if (now < std::exchange(met->heard, now) + kLanSilence) {
-    return;
+    if (met_.size() == kMet) met_.pop_front();
+    met = met_.insert(met_.end(), {.port = id, .epoch = heard.epoch});
   }
-  if (port.state.addresses.empty() || peers_.empty() || port.answer != kNever) return;
+  const bool is_new = now >= met->heard + kLanSilence || met->addresses != addresses;
+  met->heard = now;
+  met->addresses = addresses;
+  if (is_new) met->answers = kLanAnswersToOne;
+  if (met->answers == 0) return;
+  --met->answers;
   const Duration every = port.state.sparing ? kLanAnswerEverySparing : kLanAnswerEvery;
   if (port.answers_paid > now + (kLanAnswersAtOnce - 1) * every) return;
   port.answers_paid = std::max(port.answers_paid, now) + every;

@@ -8,9 +8,9 @@
 //   and then: send what NextTransmit gives; tell the protocol what TakeFound gives (EndpointSource::kLan)
 //
 // What is announced counts only where it proves a challenge of this port (lan_proofs.h): what does not may be a
-// recording. Whoever is heard for the first time, or after a silence, is answered by a short announcement, so that both
-// nodes can soon prove each other's challenges. A stranger is answered, too, by random tags: nobody sees by it who is
-// known here, whatever he has recorded elsewhere. Answers are bounded for each port.
+// recording. Whoever is heard for the first time, or after a silence, or with other addresses, is answered by a short
+// announcement, so that both nodes can soon prove each other's challenges. A stranger is answered, too, by random tags:
+// nobody sees by it who is known here, whatever he has recorded elsewhere. Answers are bounded for each port.
 //
 // A port that has come, or has another address, is announced to all peers at once. While a peer is not connected, what
 // is for it is announced again after a second, two, four and so on; whatever makes a meeting more likely begins that
@@ -71,6 +71,8 @@ inline constexpr size_t kLanProofs = 2;
 static_assert(kLanMaxKeys + kLanProofs <= kLanMaxTags);
 // Whoever was not heard for so long is answered as if it were new.
 inline constexpr Duration kLanSilence = std::chrono::seconds(40);
+// So many of its announcements are: an answer may be lost.
+inline constexpr int kLanAnswersToOne = 2;
 // Answers of one port: so many at once, and then one in each such time.
 inline constexpr int kLanAnswersAtOnce = 8;
 inline constexpr Duration kLanAnswerEvery = std::chrono::seconds(2);
@@ -170,13 +172,15 @@ class LanDiscovery {
   struct Met {
     wire::PortId port;
     uint64_t epoch;
-    Instant heard;
+    Instant heard{};
+    size_t addresses = 0;  // a hash of them
+    int answers = 0;       // that are left
   };
 
   LanDrop Judge(Instant now, wire::PortId port, int hops, const wire::IpAddress& from,
                 wire::Bytes datagram);
   bool IsOwn(uint64_t epoch) const;
-  void AnswerSoon(Instant now, wire::PortId id, Port& port, uint64_t epoch);
+  void AnswerSoon(Instant now, wire::PortId id, Port& port, const LanAnnouncement& heard);
   bool searching() const { return connected_ < peers_.size(); }
   // Tells of all peers, or of those alone that are not connected.
   void Announce(Instant now, Port& port, bool all);

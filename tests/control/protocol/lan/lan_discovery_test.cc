@@ -75,6 +75,8 @@ class Switch {
     plugged_.insert({n, port});
     node(n).SetPort(now_, port, {.addresses = std::move(addresses)});
   }
+  // It announces, and hears nothing, until it is plugged in again.
+  void Deafen(int n, wire::PortId port = kLan0) { plugged_.erase({n, port}); }
   void Unplug(int n, wire::PortId port = kLan0) {
     plugged_.erase({n, port});
     node(n).SetPort(now_, port, {});
@@ -587,6 +589,24 @@ TEST(LanDiscovery, AFloodDrawsFewAnswers) {
   lan.seen.clear();
   lan.RunFor(10min);
   EXPECT_LE(lan.seen.size(), 10u + 2 + kLanAnswersAtOnce);
+}
+
+// The peer is connected by another port, so that nobody searches, and the answer to the first announcement is lost: the
+// interface has no address yet that it can be heard by.
+TEST(LanDiscovery, WhatALostAnswerHadIsSaidAgain) {
+  Switch lan(2);
+  for (const int n : {0, 1}) {
+    lan.node(n).SetConnected(lan.now(), static_cast<wire::PeerId>(1 - n), true);
+  }
+  lan.Plug(0);
+  lan.RunFor(10min);
+  const wire::IpAddress local = *wire::IpAddress::Parse("fe80::1");
+  lan.Plug(1, kLan0, {local});
+  lan.Deafen(1);
+  lan.RunFor(500ms);
+  lan.Plug(1, kLan0, {Address(1), local});
+  lan.RunFor(600ms);
+  EXPECT_EQ(lan.Found(1, 0).size(), 1u);
 }
 
 // Somebody has recorded a node's announcements elsewhere, and plays them where others are: who is its peer does just
