@@ -33,6 +33,7 @@ LanFinder::LanFinder(Loop& loop, const config::NodeConfig& config, protocol::Nod
 void LanFinder::Follow() {
   const bool on = config_.node.discover == config::Discovery::kLan;
   if (!on && discovery_ == nullptr) return;
+  keyring_.Begin();
   if (look_.due() > loop_.now() + kMoment) look_.Set(kMoment);
 }
 
@@ -50,10 +51,7 @@ void LanFinder::Look() {
   if (discovery_ == nullptr) {
     discovery_ = std::make_unique<protocol::LanDiscovery>(config_.node.listen_port, RandomSeed());
   }
-  const bool all_keys = keyring_.Follow(loop_.now(), protocol_, *discovery_);
-  for (wire::PeerId peer = 0; peer < connected_.size(); ++peer) {
-    discovery_->SetConnected(loop_.now(), peer, connected_[peer]);
-  }
+  const bool all_keys = keyring_.Follow(loop_.now(), protocol_, connected_, *discovery_);
   const bool all_sockets = FollowPorts();
   if (!all_keys) {
     look_.Set(kNextKeys);

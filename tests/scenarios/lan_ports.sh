@@ -54,7 +54,7 @@ s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.90.
 end = time.time() + 60
 while time.time() < end:
     for i in range(50):
-        head = b"WARP\x01" + os.urandom(18) + struct.pack("<HBB", 13116, 1, 8) + os.urandom(16)
+        head = b"WARP\x01" + os.urandom(34) + struct.pack("<HBB", 13116, 1, 8) + os.urandom(16)
         s.sendto(head + os.urandom(128), ("224.0.0.254", 13115))
     time.sleep(0.005)' &
 flooder=$!

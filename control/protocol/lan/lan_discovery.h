@@ -7,9 +7,14 @@
 //   time: NextTimeout()            ──► HandleTimeout
 //   and then: send what NextTransmit gives; tell the protocol what TakeFound gives (EndpointSource::kLan)
 //
+// What is announced counts only where it proves a challenge of this port (lan_proofs.h): what does not may be a
+// recording. Whoever is heard for the first time, or after a silence, or with other addresses, is answered by a short
+// announcement, so that both nodes can soon prove each other's challenges. A stranger is answered, too, by random tags:
+// nobody sees by it who is known here, whatever he has recorded elsewhere. Answers are bounded for each port.
+//
 // A port that has come, or has another address, is announced to all peers at once. While a peer is not connected, what
 // is for it is announced again after a second, two, four and so on; whatever makes a meeting more likely begins that
-// anew: a peer is lost or new, or one is heard that is not connected. All peers are told every half minute besides.
+// anew: a peer is lost or new, or one is found that is not connected. All peers are told every half minute besides.
 //
 // Recognising costs a keyed hash for each key by which a peer may be known, so that a flood of announcements is bounded
 // by a budget of hashes (LanBudget). What a peer itself may make the node do by its announcements is bounded, too.
@@ -31,12 +36,14 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "control/protocol/constants.h"
 #include "control/protocol/lan/lan_budget.h"
 #include "control/protocol/lan/lan_drop.h"
 #include "control/protocol/lan/lan_heard.h"
 #include "control/protocol/lan/lan_key.h"
 #include "control/protocol/lan/lan_message.h"
+#include "control/protocol/lan/lan_proofs.h"
 #include "dataplane/wire/bytes.h"
 #include "dataplane/wire/endpoint.h"
 #include "dataplane/wire/ids.h"
@@ -58,6 +65,18 @@ inline constexpr Duration kLanSoon = std::chrono::milliseconds(100);
 inline constexpr Duration kLanApart = std::chrono::milliseconds(400);
 // Keys of one peer that are announced by, or recognised: the newest of both ends, and others while keys change.
 inline constexpr size_t kLanMaxKeys = 8;
+// Places for proofs that each peer has in an announcement, whether they are needed or not: one for each of its ports on
+// the link, in turns.
+inline constexpr size_t kLanProofs = 2;
+static_assert(kLanMaxKeys + kLanProofs <= kLanMaxTags);
+// Whoever was not heard for so long is answered as if it were new.
+inline constexpr Duration kLanSilence = std::chrono::seconds(40);
+// So many of its announcements are: an answer may be lost.
+inline constexpr int kLanAnswersToOne = 2;
+// Answers of one port: so many at once, and then one in each such time.
+inline constexpr int kLanAnswersAtOnce = 8;
+inline constexpr Duration kLanAnswerEvery = std::chrono::seconds(2);
+inline constexpr Duration kLanAnswerEverySparing = std::chrono::minutes(1);
 
 struct LanPort {
   // Where this node can be reached by this port, the first kLanMaxAddresses of them. Empty: nothing is announced there.
@@ -80,7 +99,7 @@ struct LanFound {
 
 struct LanCounts {
   uint64_t sent = 0;   // announcements
-  uint64_t heard = 0;  // of peers
+  uint64_t heard = 0;  // of peers, with a proof
   std::array<uint64_t, kLanDropNames.size()> drops{};
   uint64_t dropped(LanDrop drop) const { return drops[static_cast<size_t>(drop)]; }
 };
@@ -102,7 +121,10 @@ class LanDiscovery {
   void SetConnected(Instant now, wire::PeerId peer, bool connected);
 
   // What was heard is known no more.
-  void Forget() { heard_.Clear(&changed_); }
+  void Forget() {
+    heard_.Clear(&changed_);
+    theirs_.clear();
+  }
 
   // --- What arrives on the port from somebody, with its hop limit. ---
   // Every drop is counted. The address serves for nothing but to tell senders apart.
@@ -130,6 +152,11 @@ class LanDiscovery {
     Instant keep = kNever;
     Instant last{};  // announcement
     std::deque<wire::PeerId> to_tell;
+    LanOwnChallenges challenges;
+    Instant answer = kNever;
+    bool answers = false;                 // now
+    std::vector<wire::PeerId> to_answer;  // of whoever is answered, the peers
+    Instant answers_paid{};               // up to when the allowance is used up
   };
   struct Peer {
     std::vector<SharedKeys> keys;
@@ -142,9 +169,18 @@ class LanDiscovery {
     friend bool operator==(const Copy&, const Copy&) = default;
   };
 
+  struct Met {
+    wire::PortId port;
+    uint64_t epoch;
+    Instant heard{};
+    size_t addresses = 0;  // a hash of them
+    int answers = 0;       // that are left
+  };
+
   LanDrop Judge(Instant now, wire::PortId port, int hops, const wire::IpAddress& from,
                 wire::Bytes datagram);
   bool IsOwn(uint64_t epoch) const;
+  void AnswerSoon(Instant now, wire::PortId id, Port& port, const LanAnnouncement& heard);
   bool searching() const { return connected_ < peers_.size(); }
   // Tells of all peers, or of those alone that are not connected.
   void Announce(Instant now, Port& port, bool all);
@@ -152,8 +188,19 @@ class LanDiscovery {
   void SearchSoon(Instant now, Port& port);
   Duration Upto(Duration most);
   Duration Jitter(Duration nominal);  // 80 % to 120 % of it
-  const std::pair<const wire::PeerId, Peer>* Recognise(wire::Bytes head,
-                                                       const LanAnnouncement& announcement) const;
+  using Tags = absl::flat_hash_set<LanTag>;
+  struct Recognised {
+    wire::PeerId id;
+    const Peer* peer;  // null: it is nobody's
+    SharedKeys keys;
+  };
+  Recognised Recognise(wire::Bytes head, const Tags& tags) const;
+  std::vector<LanProof> ProofsFor(wire::PeerId id, const Peer& peer, wire::PortId port, size_t most,
+                                  size_t unproven);
+  LanTransmit Announcement(wire::PortId id, Port& port, size_t tags,
+                           const std::vector<SharedKeys>& keys,
+                           const std::vector<LanProof>& proofs);
+  LanTransmit Answer(wire::PortId id, Port& port);
 
   const uint16_t listen_port_;
   std::mt19937_64 random_;
@@ -163,6 +210,9 @@ class LanDiscovery {
   size_t keys_ = 0;       // of all peers
   LanHeard heard_;
   std::vector<LanHeard::Place> changed_;
+  std::map<LanHeard::Place, LanPeerChallenges> theirs_;
+  std::deque<Met> met_;      // not long ago
+  Instant turn_{};           // of time, the last one
   std::deque<Copy> copies_;  // of what was taken lately: it comes by both families
   LanBudget budget_;
   LanCounts counts_;

@@ -18,6 +18,7 @@ namespace warp::protocol {
   X(kOwn, "own")             /* this node's own, by another of its ports */                   \
   X(kRepeated, "repeated")   /* heard before: by the other family, or from a recording */     \
   X(kStranger, "stranger")   /* of no peer, or for others alone */                            \
+  X(kUnproven, "unproven")   /* a peer's that has not heard us yet, or a recording */         \
   X(kBudget, "budget")       /* more than are looked at */
 
 enum class LanDrop : uint8_t {

@@ -1,11 +1,11 @@
 // What peers have announced, by the port of ours that heard it: a bounded number of announcements of each peer and
 // port, each for a while. Pure; one thread.
 //
-// An announcement is its sender's, but somebody may have recorded it and plays it again, here or on another link.
-// Within one epoch of the sender no announcement counts twice, as long as there is room to remember it. One of an epoch
-// before can only add what the peer once had, beside what it has: it takes the place of nothing that was heard lately,
-// and of what is told, each source has its part. All of it is no more than candidates, which have to answer a probe
-// inside a session before they carry anything.
+// An announcement is its sender's, and what comes here was proven to have been made lately (lan_proofs.h). Somebody may
+// have recorded it even so. Within one epoch of the sender no announcement counts twice, as long as there is room to
+// remember it. One of an epoch just before takes the place of nothing that was heard lately, and of what is told, each
+// source has its part. All of it is no more than candidates, which have to answer a probe inside a session before they
+// carry anything.
 //
 // A peer that announces something new again and again is taken at its word so often only (kLanTakenPerSecond).
 #ifndef WARP_CONTROL_PROTOCOL_LAN_LAN_HEARD_H_

@@ -2,6 +2,10 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+#include <array>
+#include <cassert>
+
 #include "absl/strings/string_view.h"
 #include "dataplane/wire/handshake/handshake_mac.h"
 
@@ -38,6 +42,15 @@ std::optional<LanKeys> DeriveLanKeys(const wire::KeyPair& own, const wire::Publi
 
 LanTag ComputeLanTag(const LanKey& key, wire::Bytes head) {
   return wire::ComputeMac(key.bytes(), head);
+}
+
+LanTag ComputeLanProof(const LanKey& key, wire::Bytes head, const LanChallenge& challenge) {
+  std::array<uint8_t, kLanHeaderSize + 16 * kLanMaxAddresses + sizeof(LanChallenge)> bytes;
+  assert(head.size() + challenge.size() <= bytes.size());
+  const auto end = std::copy(challenge.begin(), challenge.end(),
+                             std::copy(head.begin(), head.end(), bytes.begin()));
+  return wire::ComputeMac(key.bytes(),
+                          wire::Bytes(bytes).first(static_cast<size_t>(end - bytes.begin())));
 }
 
 }  // namespace warp::protocol

@@ -27,6 +27,8 @@ std::optional<LanKeys> DeriveLanKeys(const wire::KeyPair& own, const wire::Publi
                                      const wire::PresharedKey& psk);
 
 LanTag ComputeLanTag(const LanKey& key, wire::Bytes head);
+// `challenge` is the receiver's.
+LanTag ComputeLanProof(const LanKey& key, wire::Bytes head, const LanChallenge& challenge);
 
 }  // namespace warp::protocol
 

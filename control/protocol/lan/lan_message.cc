@@ -19,6 +19,7 @@ struct Head {
   Le16 interface;
   Le64 epoch;
   Le64 number;
+  LanChallenge challenge;
   Le16 udp_port;
   uint8_t addresses;
   uint8_t tags;
@@ -44,6 +45,7 @@ std::vector<uint8_t> EncodeLanHead(const LanAnnouncement& announcement, size_t t
                   .interface = Le16(announcement.interface),
                   .epoch = Le64(announcement.epoch),
                   .number = Le64(announcement.number),
+                  .challenge = announcement.challenge,
                   .udp_port = Le16(announcement.udp_port),
                   .addresses = static_cast<uint8_t>(announcement.addresses.size()),
                   .tags = static_cast<uint8_t>(tags)};
@@ -68,6 +70,7 @@ std::optional<LanAnnouncement> DecodeLanAnnouncement(wire::Bytes datagram) {
   LanAnnouncement announcement{.interface = head.interface.value(),
                                .epoch = head.epoch.value(),
                                .number = head.number.value(),
+                               .challenge = head.challenge,
                                .udp_port = head.udp_port.value()};
   const uint8_t* at = datagram.data() + kLanHeaderSize;
   for (size_t i = 0; i < head.addresses; ++i, at += sizeof(Address)) {

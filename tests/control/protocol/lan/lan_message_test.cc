@@ -31,6 +31,8 @@ LanAnnouncement Sample() {
       .interface = 0x0102,
       .epoch = 0x1122334455667788,
       .number = 5,
+      .challenge = {0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xcb, 0xcc,
+                    0xcd, 0xce, 0xcf},
       .udp_port = 13116,
       .addresses = {*wire::IpAddress::Parse("192.0.2.1"), *wire::IpAddress::Parse("fe80::1")}};
   for (uint8_t i = 0; i < kLanTagStep; ++i) {
@@ -43,12 +45,13 @@ LanAnnouncement Sample() {
 
 TEST(LanMessage, HasTheBytesOfTheDocument) {
   std::string expected =
-      "5741525001"        // magic
-      "0201"              // interface
-      "8877665544332211"  // epoch
-      "0500000000000000"  // number
-      "3c33"              // UDP port
-      "0208"              // addresses, tags
+      "5741525001"                        // magic
+      "0201"                              // interface
+      "8877665544332211"                  // epoch
+      "0500000000000000"                  // number
+      "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"  // challenge
+      "3c33"                              // UDP port
+      "0208"                              // addresses, tags
       "00000000000000000000ffffc0000201"
       "fe800000000000000000000000000001";
   for (int i = 0; i < 8; ++i) {
@@ -73,12 +76,12 @@ TEST(LanMessage, RefusesWhatBreaksTheFormat) {
   EXPECT_TRUE(with(5, 9));
   EXPECT_FALSE(with(0, 'w'));  // magic
   EXPECT_FALSE(with(4, 2));    // version
-  EXPECT_FALSE(with(25, 1));   // another count than there are bytes for
-  EXPECT_FALSE(with(26, 7));   // no multiple of eight
-  EXPECT_FALSE(with(26, 0));
-  EXPECT_FALSE(with(26, 255));
+  EXPECT_FALSE(with(41, 1));   // another count than there are bytes for
+  EXPECT_FALSE(with(42, 7));   // no multiple of eight
+  EXPECT_FALSE(with(42, 0));
+  EXPECT_FALSE(with(42, 255));
   std::vector<uint8_t> port_0 = good;
-  port_0[23] = port_0[24] = 0;
+  port_0[39] = port_0[40] = 0;
   EXPECT_FALSE(DecodeLanAnnouncement(port_0));
   std::vector<uint8_t> longer = good;
   longer.push_back(0);
@@ -104,7 +107,12 @@ TEST(LanKey, TagOfTheDocument) {
   const wire::KeyPair a(Secret(1)), b(Secret(2));
   const auto keys = DeriveLanKeys(a, b.public_key(), {});
   const LanTag tag = ComputeLanTag(keys->to_peer, EncodeLanHead(Sample(), kLanTagStep));
-  EXPECT_EQ(Hex(tag), "0cca484343c5e3462de01f6266e5d907");
+  EXPECT_EQ(Hex(tag), "206dc9a70486e36aca09a940c48d7e6c");
+  LanChallenge challenge;
+  for (uint8_t i = 0; i < challenge.size(); ++i) challenge[i] = 0xd0 + i;
+  const LanTag proof =
+      ComputeLanProof(keys->to_peer, EncodeLanHead(Sample(), kLanTagStep), challenge);
+  EXPECT_EQ(Hex(proof), "6271d86359991c6b8a7b95ee01a9699f");
 }
 
 }  // namespace
