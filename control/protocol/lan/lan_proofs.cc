@@ -4,14 +4,9 @@
 
 #include <algorithm>
 
+#include "absl/hash/hash.h"
+
 namespace warp::protocol {
-namespace {
-
-// Lives of a peer that the lot remembers, so that one that is played again has no second chance.
-constexpr size_t kMostDrawn = 64;
-
-}  // namespace
-
 const LanChallenge& LanOwnChallenges::Next(Instant now) {
   if (made_.empty() || now >= made_.back().at + kLanRenewal) {
     made_.push_back({.challenge = {}, .at = now});
@@ -57,22 +52,27 @@ void LanPeerChallenges::Note(Instant now, const LanAnnouncement& announcement,
   proven_.push_back(noted);
 }
 
-// Of all that were offered since the last announcement, each is kept with the same probability (reservoir sampling).
+// Of all that were offered since the last announcement, those with the lowest lots are kept. A life that is played
+// again draws the same lot, so that no number of turns is a second chance, and nobody has to remember who has drawn.
 void LanPeerChallenges::Offer(const Noted& noted, std::mt19937_64& random) {
   for (Noted& one : unproven_) {
     if (one.epoch != noted.epoch || one.interface != noted.interface) continue;
     if (noted.number > one.number) one = noted;
     return;
   }
-  if (std::find(drawn_.begin(), drawn_.end(), noted.epoch) != drawn_.end()) return;
-  if (drawn_.size() == kMostDrawn) drawn_.erase(drawn_.begin());
-  drawn_.push_back(noted.epoch);
+  if (unproven_.empty()) lots_ = random();
   if (unproven_.size() < kLanKeptChallenges) {
     unproven_.push_back(noted);
     return;
   }
-  const size_t place = random() % drawn_.size();
-  if (place < unproven_.size()) unproven_[place] = noted;
+  const auto last =
+      std::max_element(unproven_.begin(), unproven_.end(),
+                       [this](const Noted& a, const Noted& b) { return LotOf(a) < LotOf(b); });
+  if (LotOf(noted) < LotOf(*last)) *last = noted;
+}
+
+uint64_t LanPeerChallenges::LotOf(const Noted& noted) const {
+  return absl::HashOf(lots_, noted.epoch, noted.interface);
 }
 
 std::vector<LanProof> LanPeerChallenges::Choose(Instant now, size_t most, size_t unproven,
@@ -94,8 +94,7 @@ std::vector<LanProof> LanPeerChallenges::Choose(Instant now, size_t most, size_t
     chosen.push_back(unproven_.back().proof);
     unproven_.pop_back();
   }
-  drawn_.clear();
-  for (const Noted& noted : unproven_) drawn_.push_back(noted.epoch);
+  lots_ = random();
   return chosen;
 }
 

@@ -80,10 +80,11 @@ class LanPeerChallenges {
     }
   };
   void Offer(const Noted& noted, std::mt19937_64& random);
+  uint64_t LotOf(const Noted& noted) const;
 
   std::vector<Noted> proven_;
   std::vector<Noted> unproven_;
-  std::vector<uint64_t> drawn_;  // epochs that the lot has decided on since the last announcement
+  uint64_t lots_ = 0;  // decides what lot a life has drawn until the next announcement
 };
 
 }  // namespace warp::protocol

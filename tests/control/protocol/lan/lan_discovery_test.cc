@@ -10,12 +10,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <random>
 #include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "control/protocol/lan/lan_keyring.h"
+#include "control/protocol/lan/lan_proofs.h"
 #include "control/protocol/node/node.h"
 
 namespace warp::protocol {
@@ -658,6 +660,32 @@ TEST(LanDiscovery, RecordingsOfManyLivesOnlyDelay) {
   lan.RunFor(5min);
   EXPECT_EQ(lan.Found(0, 1), (std::vector<wire::Endpoint>{{Address(1), 13116}}));
   EXPECT_EQ(lan.Found(1, 0), (std::vector<wire::Endpoint>{{Address(0), 13116}}));
+}
+
+// However many lives are played, and however often each, the lot is the same for all: more turns are no more chances.
+TEST(LanProofs, PlayingRecordingsAgainWinsNoMoreOfTheLot) {
+  constexpr uint64_t kLives = 200;
+  constexpr int kTrials = 1000;
+  std::mt19937_64 random(1);
+  int chosen = 0;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    LanPeerChallenges peer;
+    const auto hear = [&](uint64_t life) {
+      LanAnnouncement said{.epoch = life, .number = 1};
+      said.challenge.fill(life == 0 ? 1 : 0);
+      peer.Note(Instant{} + 1h, said, nullptr, /*proven=*/false, random);
+    };
+    hear(0);  // the peer itself, once
+    for (int round = 0; round < 5; ++round) {
+      for (uint64_t life = 1; life < kLives; ++life) hear(life);
+    }
+    for (const LanProof& proof :
+         peer.Choose(Instant{} + 1h, kLanKeptChallenges, kLanKeptChallenges, random))
+      chosen += proof.challenge[0];
+  }
+  constexpr int kFair = kTrials * static_cast<int>(kLanKeptChallenges) / static_cast<int>(kLives);
+  EXPECT_GE(chosen, kFair / 3);
+  EXPECT_LE(chosen, kFair * 3);
 }
 
 // A life of the peer that has just ended counts for no longer than what it had proven.
