@@ -117,17 +117,16 @@ void CheckPolledDevices(Reader& reader, const NodeConfig& config) {
     const PortConfig& port = config.ports[i];
     const std::string device = port.polled_device();
     if (device.empty()) continue;
-    const auto [first, is_first] = firsts.try_emplace(device, &port);
+    const auto [it, is_first] = firsts.try_emplace(device, &port);
+    const PortConfig& first = *it->second;
     // Without a VLAN the device itself is taken twice, which is said already.
-    if (is_first || (!port.vlan && !first->second->vlan)) continue;
+    if (is_first || (!port.vlan && !first.vlan)) continue;
     const auto differs = [&](const char* key) {
-      reader.Fail(At("ports", i, key),
-                  absl::StrCat("differs from that of port ", first->second->name,
-                               ", which is of the same device"));
+      reader.Fail(At("ports", i, key), absl::StrCat("differs from that of port ", first.name,
+                                                    ", which is of the same device"));
     };
-    if (port.cpu != first->second->cpu) differs("cpu");
-    if (wire::DeviceText(port.device) != wire::DeviceText(first->second->device))
-      differs("devargs");
+    if (port.cpu != first.cpu) differs("cpu");
+    if (wire::DeviceText(port.device) != wire::DeviceText(first.device)) differs("devargs");
   }
 }
 

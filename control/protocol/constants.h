@@ -197,6 +197,9 @@ inline constexpr uint32_t kLeastLimit = 8;
 // Limits of a peer that change something: a burst, then this many a second.
 inline constexpr uint32_t kLimitChangesBurst = 10;
 inline constexpr uint32_t kLimitChangesPerSecond = 10;
+// A peer's messages that ports of its are down, where they change something: likewise.
+inline constexpr uint32_t kPortsDownBurst = 10;
+inline constexpr uint32_t kPortsDownPerSecond = 10;
 // Payload copies after which the peer's reports say whether they arrive. Less than the first share: they do not. Less
 // than the second: another address of the same interface may be better.
 inline constexpr uint64_t kJudgedCopies = 64;

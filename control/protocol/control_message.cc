@@ -20,6 +20,7 @@ enum MessageByte : uint8_t {
   kReport = 5,
   kFeedback = kFeedbackMessage,
   kLimits = 7,
+  kPortsDown = 8,
   kFirstOfMap = 0x40
 };
 
@@ -67,9 +68,15 @@ struct LimitLayout {
   wire::Le16 port;
   wire::Le32 rate;
 };
+struct PortsDownLayout {
+  uint8_t kind = kKind;
+  uint8_t message = kPortsDown;
+  uint8_t count = 0;
+};
 static_assert(sizeof(ProbeLayout) == kProbeSize && sizeof(AnswerLayout) == 12);
 static_assert(sizeof(ReportLayout) == 3 && sizeof(ReceiptLayout) == 12);
 static_assert(sizeof(LimitsLayout) == 3 && sizeof(LimitLayout) == 6);
+static_assert(sizeof(PortsDownLayout) == 3 && sizeof(wire::Le16) == 2);
 
 template <typename Layout>
 std::vector<uint8_t> BytesOf(const Layout& layout) {
@@ -122,6 +129,16 @@ struct Encoder {
     }
     return bytes;
   }
+  std::vector<uint8_t> operator()(const PortsDown& down) const {
+    assert(!down.ports.empty() && down.ports.size() <= kMaxPortsDown);
+    std::vector<uint8_t> bytes =
+        BytesOf(PortsDownLayout{.count = static_cast<uint8_t>(down.ports.size())});
+    for (const uint16_t port : down.ports) {
+      const std::vector<uint8_t> encoded = BytesOf(wire::Le16(port));
+      bytes.insert(bytes.end(), encoded.begin(), encoded.end());
+    }
+    return bytes;
+  }
 };
 
 std::variant<ControlMessage, wire::Drop> DecodeReport(wire::Bytes plaintext) {
@@ -157,6 +174,22 @@ std::variant<ControlMessage, wire::Drop> DecodeLimits(wire::Bytes plaintext) {
     limits.limits.push_back({.port = layout.port.value(), .rate = layout.rate.value()});
   }
   return limits;
+}
+
+std::variant<ControlMessage, wire::Drop> DecodePortsDown(wire::Bytes plaintext) {
+  if (plaintext.size() < sizeof(PortsDownLayout)) return wire::Drop::kMalformed;
+  const size_t count = wire::ReadAs<PortsDownLayout>(plaintext.data()).count;
+  if (count == 0 || count > kMaxPortsDown ||
+      plaintext.size() != sizeof(PortsDownLayout) + count * sizeof(wire::Le16)) {
+    return wire::Drop::kMalformed;
+  }
+  PortsDown down;
+  for (size_t i = 0; i < count; ++i) {
+    const auto port = wire::ReadAs<wire::Le16>(plaintext.data() + sizeof(PortsDownLayout) +
+                                               i * sizeof(wire::Le16));
+    down.ports.push_back(port.value());
+  }
+  return down;
 }
 
 }  // namespace
@@ -201,6 +234,8 @@ std::variant<ControlMessage, wire::Drop> DecodeControlMessage(wire::Bytes plaint
       return wire::Drop::kMalformed;
     case kLimits:
       return DecodeLimits(plaintext);
+    case kPortsDown:
+      return DecodePortsDown(plaintext);
     default:
       return wire::Drop::kUnknownKind;
   }

@@ -2,7 +2,7 @@
 // notation is that of docs/wire-format.md, which also has worked bytes.
 //
 //   control = 03 | message
-//   message = probe / answer / confirm / close / report / feedback / limits / map-message
+//   message = probe / answer / confirm / close / report / feedback / limits / ports-down / map-message
 //                                            ; feedback: feedback.h; map-message: map/map_message.h
 //   probe   = 01 | port u16 | number u64 | flags u8 | challenge 8 | padding ; over one path
 //   answer  = 02 | port u16 | challenge 8                                   ; over the probe's path
@@ -12,19 +12,20 @@
 //   receipt = from u16 | to u16 | packets u32 | bytes u32
 //   limits  = 07 | count u8 | count × limit                                 ; count from 1 to 64
 //   limit   = port u16 | rate u32
+//   ports-down = 08 | count u8 | count × port u16                          ; count from 1 to 64
 //
 // `port` is the sender's own number of the port that the probe left from, or that the answered probe came in on. So an
 // answer tells which of the peer's ports an endpoint leads to. `number` grows with every probe of the sender, over all
 // its sessions. Bit 0 of `flags` says that the sender hears no answers over this path: they should come over others as
 // well. Bit 1 says that the sender spreads payloads over paths, and asks for feedback. Bits 2 and 3 are a number that
 // says how the port wants to be used (port_use.h). Bits 4 to 7 are a number that says after how long a silence the
-// receiver is to probe this path next.
-// `challenge` is random. `padding` is any number of bytes, zeros when sent and ignored when received: an answer proves
-// that a datagram of this size passes. A report says what has arrived since its sender began to count, modulo 2^32,
-// from the receiver's port `from` at the sender's port `to`: payloads, their duplicates too. Limits say how much the
-// receiver may send to the sender's ports, in kbit/s of frames; 0: as much as it likes. The initiator sends confirms
-// until it opens a packet of the session, and the responder answers each. A close says that its sender forgets its
-// sessions up to this one. Peers and maps know confirm and close alike.
+// receiver is to probe this path next. `challenge` is random. `padding` is any number of bytes, zeros when sent and
+// ignored when received: an answer proves that a datagram of this size passes. A report says what has arrived since its
+// sender began to count, modulo 2^32, from the receiver's port `from` at the sender's port `to`: payloads, their
+// duplicates too. Limits say how much the receiver may send to the sender's ports, in kbit/s of frames; 0: as much as
+// it likes. Ports-down names ports of the sender that have just gone down: nothing comes in by them. The initiator
+// sends confirms until it opens a packet of the session, and the responder answers each. A close says that its sender
+// forgets its sessions up to this one. Peers and maps know confirm and close alike.
 #ifndef WARP_CONTROL_PROTOCOL_CONTROL_MESSAGE_H_
 #define WARP_CONTROL_PROTOCOL_CONTROL_MESSAGE_H_
 
@@ -96,7 +97,15 @@ struct Limits {
 };
 inline constexpr size_t kMaxLimits = 64;
 
-using ControlMessage = std::variant<Probe, Answer, Confirm, Close, Report, Feedback, Limits>;
+// Ports of the sender, by its own numbers, that have just gone down.
+struct PortsDown {
+  std::vector<uint16_t> ports;  // 1 to kMaxPortsDown
+  friend bool operator==(const PortsDown&, const PortsDown&) = default;
+};
+inline constexpr size_t kMaxPortsDown = 64;
+
+using ControlMessage =
+    std::variant<Probe, Answer, Confirm, Close, Report, Feedback, Limits, PortsDown>;
 
 // The whole plaintext, kind byte first, ready to be sealed.
 std::vector<uint8_t> EncodeControlMessage(const ControlMessage& message);

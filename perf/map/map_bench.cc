@@ -10,6 +10,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "map-server/constants.h"
 #include "perf/map/map_process.h"
 #include "perf/map/node_crowd.h"
 #include "perf/map/redis_process.h"
@@ -18,7 +19,8 @@ namespace warp::perf {
 namespace {
 
 constexpr size_t kSpare = 1024;
-constexpr size_t kFirstStep = 64'000;  // nodes; the next has four times as many
+constexpr double kManyRefreshes = 100'000;  // a second
+constexpr size_t kFirstStep = 64'000;       // nodes; the next has four times as many
 
 double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
@@ -64,6 +66,23 @@ void ReportLookups(std::vector<Clock::duration> times) {
               1e3 * Seconds(times.back()));
 }
 
+// Offers the load to the map for so long, and tells what was answered, and how fast.
+void MeasureOffered(const NodeCrowd::Load& load, int seconds, const MapProcess& map,
+                    const RedisProcess* redis, NodeCrowd& crowd) {
+  crowd.Settle();
+  const Phase phase(map, redis);
+  const NodeCrowd::Load answered = crowd.Offer(std::chrono::seconds(seconds), load);
+  const auto say = [](const char* what, const NodeCrowd::Load& rates) {
+    std::printf("%-10s %.0f refreshes, %.0f new sessions, %.0f look-ups a second\n", what,
+                rates.refreshes, rates.sessions, rates.lookups);
+  };
+  say("offered", load);
+  say("answered", answered);
+  phase.Report("messages", static_cast<size_t>(seconds * (answered.refreshes + answered.sessions +
+                                                          answered.lookups)));
+  ReportLookups(crowd.TakeLookups());
+}
+
 int Main(int argc, char** argv) {
   std::string program;
   std::string redis_program;
@@ -84,14 +103,18 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (!wire::InitCrypto().ok()) return 1;
 
+  // As fast as a map makes sessions at all.
+  const NodeCrowd::Load arriving{.sessions = map::kMapHandshakesPerSecond, .lookups = load.lookups};
+  const auto strangers = static_cast<size_t>(arriving.sessions * seconds);
   const auto newcomers = static_cast<size_t>(load.sessions * seconds);
   // Where a map is full, each newcomer costs another node its place, or is refused: that is another measurement.
   std::unique_ptr<RedisProcess> redis;
   if (!redis_program.empty()) redis = std::make_unique<RedisProcess>(redis_program);
   const size_t empty_redis = redis == nullptr ? 0 : redis->Memory();
-  MapProcess map(program, nodes + newcomers + kSpare, redis == nullptr ? 0 : redis->port());
+  const size_t all = nodes + strangers + newcomers;
+  MapProcess map(program, all + kSpare, redis == nullptr ? 0 : redis->port());
   const size_t empty = map.Resident();
-  NodeCrowd crowd(map.key(), map.endpoint(), nodes + newcomers);
+  NodeCrowd crowd(map.key(), map.endpoint(), all);
   std::printf("resident   %zu MiB empty\n", empty >> 20);
   for (size_t step = std::min(kFirstStep, nodes);; step = std::min(4 * step, nodes)) {
     const Phase registering(map, redis.get());
@@ -110,15 +133,12 @@ int Main(int argc, char** argv) {
 
   const Phase refreshing(map, redis.get());
   refreshing.Report("refreshes", crowd.Refresh(std::chrono::seconds(seconds), under_way));
-  crowd.Prepare(newcomers);
-  const Phase everything(map, redis.get());
-  const NodeCrowd::Load answered = crowd.Offer(std::chrono::seconds(seconds), load);
-  std::printf("together   %.0f refreshes, %.0f new sessions, %.0f look-ups a second\n",
-              answered.refreshes, answered.sessions, answered.lookups);
-  everything.Report(
-      "messages",
-      static_cast<size_t>(seconds * (answered.refreshes + answered.sessions + answered.lookups)));
-  ReportLookups(crowd.lookups());
+  MeasureOffered({.refreshes = kManyRefreshes, .lookups = load.lookups}, seconds, map, redis.get(),
+                 crowd);
+  crowd.Prepare(strangers, NodeCrowd::Friends::kNobody);
+  MeasureOffered(arriving, seconds, map, redis.get(), crowd);
+  crowd.Prepare(newcomers, NodeCrowd::Friends::kGroup);
+  MeasureOffered(load, seconds, map, redis.get(), crowd);
   for (const size_t size : {size_t{1400}, size_t{100}}) {
     const Phase relaying(map, redis.get());
     const size_t relayed = crowd.Relay(std::chrono::seconds(seconds), size, under_way);

@@ -26,6 +26,7 @@ using protocol::MapState;
 namespace {
 
 constexpr size_t kGroup = 8;
+constexpr size_t kStride = 7919;  // from one node that looks up to the next
 constexpr Clock::duration kPatience = std::chrono::seconds(2);
 constexpr Clock::duration kRest = std::chrono::milliseconds(500);
 // Requests without an answer, beyond which a map does not keep up and is not asked more.
@@ -103,12 +104,19 @@ void NodeCrowd::OnResponse(size_t number, wire::Bytes datagram) {
   SendRegister(number, false);
 }
 
-void NodeCrowd::SendRegister(size_t number, bool with_list) {
-  Node& node = nodes_[number];
+std::vector<wire::PublicKey> NodeCrowd::FriendsOf(size_t number) const {
+  const bool alone = number >= alone_.first && number < alone_.second;
   const size_t first = number / kGroup * kGroup;
   std::vector<wire::PublicKey> friends;
-  for (size_t i = first; i < first + kGroup; ++i) friends.push_back(nodes_[i].key);
-  const std::vector<KeyId> ids = protocol::AllowList(friends);
+  for (size_t i = first; i < first + kGroup; ++i) {
+    friends.push_back(alone ? wire::PublicKey::FromBytes(SecretOf(i).bytes()) : nodes_[i].key);
+  }
+  return friends;
+}
+
+void NodeCrowd::SendRegister(size_t number, bool with_list) {
+  Node& node = nodes_[number];
+  const std::vector<KeyId> ids = protocol::AllowList(FriendsOf(number));
   protocol::MapRegister message;
   message.order = {1, ++node.number};
   message.echo = node.challenge;
@@ -267,13 +275,16 @@ size_t NodeCrowd::Refresh(std::chrono::milliseconds time, size_t under_way) {
   return answered_ - before;
 }
 
-void NodeCrowd::Prepare(size_t sessions) {
+void NodeCrowd::Prepare(size_t sessions, Friends friends) {
+  if (friends == Friends::kNobody) alone_ = {begun_, begun_ + sessions};
   for (size_t i = begun_; i < std::min(begun_ + sessions, nodes_.size()); ++i) Begin(i);
 }
 
-NodeCrowd::Load NodeCrowd::Offer(std::chrono::milliseconds time, const Load& load) {
-  // What is still under way is nobody's answer below.
+void NodeCrowd::Settle() {
   for (const Clock::time_point end = Clock::now() + kRest; Clock::now() < end;) Receive();
+}
+
+NodeCrowd::Load NodeCrowd::Offer(std::chrono::milliseconds time, const Load& load) {
   const Clock::time_point start = Clock::now();
   const size_t answered = answered_;
   const size_t registered = registered_;
@@ -313,8 +324,8 @@ NodeCrowd::Load NodeCrowd::Offer(std::chrono::milliseconds time, const Load& loa
       ++lost_;
     }
     if (looking_ == SIZE_MAX && asked < due(load.lookups)) {
-      ++asked;
-      LookUp((next + nodes / 2) % nodes);
+      // Nobody asks often enough to use up what one session may say.
+      LookUp((++asked * kStride) % nodes);
     }
     Receive();
   }

@@ -36,8 +36,12 @@ class NodeCrowd {
     double sessions = 0;  // new ones, each with its registration
     double lookups = 0;   // of which one is under way at a time
   };
+  // Whom a node allows: those of its group, who hear of it then by a push each, or keys that nobody has.
+  enum class Friends : uint8_t { kGroup, kNobody };
   // Does the work of so many new sessions that can be done before anybody is asked.
-  void Prepare(size_t sessions);
+  void Prepare(size_t sessions, Friends friends);
+  // Takes what is still under way, which is nobody's answer later.
+  void Settle();
   // Sends this for so long, where the map keeps up. Returns what was answered, and notes how long look-ups took.
   Load Offer(std::chrono::milliseconds time, const Load& load);
 
@@ -48,7 +52,8 @@ class NodeCrowd {
   size_t registered() const { return registered_; }
   size_t lost() const { return lost_; }        // datagrams that were sent again, or given up
   size_t refused() const { return refused_; }  // registers for which the map had no room
-  const std::vector<Clock::duration>& lookups() const { return lookups_; }
+  // How long the look-ups took since this was asked last.
+  std::vector<Clock::duration> TakeLookups() { return std::exchange(lookups_, {}); }
 
  private:
   struct Node;
@@ -59,8 +64,9 @@ class NodeCrowd {
   size_t NodeAt(const wire::IpAddress& address) const;
   wire::SecretKey SecretOf(size_t node) const;
   void NameGroup(size_t node);  // makes the public keys of the node's group
-  void Begin(size_t node);      // makes its initiation
-  void Greet(size_t node);      // sends it
+  std::vector<wire::PublicKey> FriendsOf(size_t node) const;
+  void Begin(size_t node);  // makes its initiation
+  void Greet(size_t node);  // sends it
   void SendRegister(size_t node, bool with_list);
   void LookUp(size_t node);
   void Say(size_t node, const protocol::MapMessage& message);
@@ -85,6 +91,8 @@ class NodeCrowd {
   };
   std::vector<Outgoing> outgoing_;
   size_t begun_ = 0;  // nodes that were greeted, or are about to be
+  std::pair<size_t, size_t>
+      alone_;  // the first of those without friends, and the one behind their last
   size_t registered_ = 0;
   size_t answered_ = 0;
   size_t lost_ = 0;

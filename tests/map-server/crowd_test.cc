@@ -191,7 +191,7 @@ TEST(MapCrowd, AllAreFindableWithinTheHandshakeRateAndAfterARestartToo) {
   EXPECT_EQ(crowd.drops(wire::Drop::kMapFull), 0u);
 }
 
-// As a million nodes and 4,000 handshakes a second, in small: it takes the map a minute to make all handshakes.
+// As a million nodes and some thousand handshakes a second, in small: it takes the map a minute to make all handshakes.
 class MapCrowdAtALimit : public testing::Test {
  protected:
   static constexpr size_t kNodes = 600;

@@ -35,7 +35,8 @@ const wire::Cookie* CookieJar::Find(Instant now, const Route& route) const {
 CookieMaker::CookieMaker(Duration lifetime)
     : lifetime_(lifetime),
       // Never all zero: nobody may know a secret of ours.
-      secrets_(std::make_shared<const wire::CookieSecrets>(RandomSecret(), RandomSecret())) {}
+      secrets_(std::make_shared<const wire::CookieSecrets>(
+          wire::CookieSecrets{RandomSecret(), RandomSecret()})) {}
 
 std::vector<uint8_t> CookieMaker::Reply(Instant now, const Arrival& arrival, wire::Bytes datagram,
                                         const wire::MacKey& seal_key) {
@@ -56,9 +57,9 @@ void CookieMaker::Rotate(Instant now) {
   if (now - made_ < lifetime_) return;
   // Both, where nothing was asked of us for two lifetimes: a cookie does not live longer because nobody called.
   const bool previous_lives = now - made_ < 2 * lifetime_;
-  secrets_ = std::make_shared<const wire::CookieSecrets>(
+  secrets_ = std::make_shared<const wire::CookieSecrets>(wire::CookieSecrets{
       RandomSecret(),
-      previous_lives ? wire::SecretBytes(secrets_->current.bytes()) : RandomSecret());
+      previous_lives ? wire::SecretBytes(secrets_->current.bytes()) : RandomSecret()});
   made_ = now;
 }
 

@@ -33,7 +33,7 @@ struct IdentityOptions {
   uint64_t seed = 0;  // of jitter alone; keys, indices and challenges are always random
   // What peers are told that we understand; bits of wire::Feature. Tests take some away.
   uint32_t features = wire::kFeatureFeedback | wire::kFeatureSequenced | wire::kFeatureParity |
-                      wire::kFeatureLimits | wire::kFeatureFlows;
+                      wire::kFeatureLimits | wire::kFeatureFlows | wire::kFeaturePortsDown;
   Timers timers;
   // So long a key that has a successor serves those who do not know that.
   Duration old_keys_for = kOldKeysFor;

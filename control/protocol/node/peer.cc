@@ -55,8 +55,11 @@ void Peer::Reconcile(Instant now) {
   std::vector<EndpointBook::Known> endpoints = book_.All();
   std::erase_if(endpoints,
                 [this](const EndpointBook::Known& known) { return IsOwn(known.endpoint); });
+  std::vector<PortId> down = paths_.ActivePorts();
   const bool changed = paths_.Reconcile(now, context_.ports, endpoints, &context_.next_path_id);
   if (!paths_.SetOutside(context_.outside) && !changed) return;
+  std::erase_if(down, [this](PortId port) { return paths_.AnyUsable(port); });
+  if (!down.empty()) SayDown(now, std::move(down));
   Changed();
   for (Path& path : paths_.paths()) SetInUse(now, path);
   Elect(now);
@@ -170,6 +173,8 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
     if (IsCurrent(opened.session) &&
         limits_.Handle(now, *limits, opened.session->remote_life(), order))
       Changed();
+  } else if (const auto* down = std::get_if<PortsDown>(&message)) {
+    if (IsCurrent(opened.session)) HandlePortsDown(now, *down);
   } else {
     HandleAssociationMessage(now, opened, message, association_, context_.outbox);
     if (std::holds_alternative<Close>(message)) Sync(now, "peer closed");

@@ -27,6 +27,7 @@
 #include "control/protocol/path/relay_wish.h"
 #include "control/protocol/session/association.h"
 #include "control/protocol/session/twin_watch.h"
+#include "control/protocol/token_bucket.h"
 
 namespace warp::protocol {
 
@@ -180,6 +181,9 @@ class Peer {
   PortUse UseOf(PortId id) const;
   // Tells the peer of ports that are silent from now on, over the paths that will be so.
   void SayLast(Instant now);
+  // Tells the peer of these ports, over the paths of others, that they have just gone down.
+  void SayDown(Instant now, std::vector<PortId> ports);
+  void HandlePortsDown(Instant now, const PortsDown& down);
   void BeginUse(Instant now);
   void HandleUse(Instant now);
   void SendReports(Instant now);
@@ -224,7 +228,8 @@ class Peer {
   Instant next_report_ = kNever;
   FeedbackBook feedback_;
   LimitBook limits_;
-  Sharers::Share share_;  // of what our ports take
+  Sharers::Share share_;                                     // of what our ports take
+  TokenBucket downs_{kPortsDownBurst, kPortsDownPerSecond};  // that the peer may tell of its ports
   Instant last_payload_{};
   bool spreads_ = false;  // we do
 

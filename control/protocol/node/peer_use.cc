@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/protocol/node/peer.h"
+#include "control/protocol/path/path_choice.h"
 #include "dataplane/wire/handshake/introduction.h"
 
 namespace warp::protocol {
@@ -77,6 +78,43 @@ void Peer::SayLast(Instant now) {
     if (auto sealed = session->Seal(now, context_.identity.engine(), EncodeControlMessage(probe)))
       context_.outbox.PushLast(path.NextWay(), std::move(*sealed));
   }
+}
+
+// The peer would find out by what does not arrive, after some feedback or probes. Like those, the message is not
+// repeated: where it is lost, the peer finds out so.
+void Peer::SayDown(Instant now, std::vector<PortId> ports) {
+  std::erase_if(ports, [this](PortId port) { return UseOf(port) == PortUse::kNone; });
+  const wire::Session* const session = association_.send_session().get();
+  if (ports.empty() || session == nullptr) return;
+  if ((session->remote_features() & wire::kFeaturePortsDown) == 0) return;
+  ports.resize(std::min(ports.size(), kMaxPortsDown));
+  const std::vector<uint8_t> message =
+      EncodeControlMessage(PortsDown{.ports = {ports.begin(), ports.end()}});
+  for (const Way& way : paths_.BestWays(now, kMaxFeedbackPaths, std::nullopt)) {
+    association_.Send(now, way, message, context_.outbox);
+  }
+}
+
+// Whoever lies in it does without paths of its own; it cannot take the last one. A port that is up again, or that a
+// late message names, shows so by answers and probes.
+void Peer::HandlePortsDown(Instant now, const PortsDown& down) {
+  const auto leads_there = [&down](const Path& path) {
+    return path.active() && path.remote_port().has_value() &&
+           std::find(down.ports.begin(), down.ports.end(), *path.remote_port()) != down.ports.end();
+  };
+  std::vector<Path>& paths = paths_.paths();
+  const bool any = std::any_of(paths.begin(), paths.end(), leads_there);
+  const bool other = std::any_of(paths.begin(), paths.end(), [&](const Path& path) {
+    return Works(path, now) && !leads_there(path);
+  });
+  // Each costs a look at all paths, and a new forwarding table.
+  if (!any || !other || !downs_.Take(now)) return;
+  for (Path& path : paths) {
+    if (leads_there(path)) path.SetRemoteDown(now);
+  }
+  room_freed_ = true;
+  Changed();
+  Elect(now);
 }
 
 void Peer::SendReports(Instant now) {

@@ -27,10 +27,10 @@ void EndpointBook::ReplaceAll(Instant now, EndpointSource source, uint64_t insta
     if (entry.source == source && entry.instance == instance) entry.withdrawn = true;
   }
   size_t taken = 0;
-  for (const auto& [port, endpoint] : routes) {
+  for (const Route& route : routes) {
     const auto known = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-      return entry.source == source && entry.instance == instance && entry.endpoint == endpoint &&
-             entry.port == port;
+      return entry.source == source && entry.instance == instance &&
+             entry.endpoint == route.remote && entry.port == route.port;
     });
     if (known != entries_.end() && !known->withdrawn) continue;  // named twice
     if (taken == kMaxEndpoints) break;
@@ -38,10 +38,10 @@ void EndpointBook::ReplaceAll(Instant now, EndpointSource source, uint64_t insta
     if (known != entries_.end()) {
       known->withdrawn = false;
     } else {
-      entries_.push_back({.endpoint = endpoint,
+      entries_.push_back({.endpoint = route.remote,
                           .source = source,
                           .instance = instance,
-                          .port = port,
+                          .port = route.port,
                           .useful = now});
     }
   }
@@ -109,7 +109,7 @@ bool EndpointBook::Learn(Instant now, const Route& route, const wire::IpAddress&
     if (victim == entries_.end()) return false;
     entries_.erase(victim);
   }
-  entries_.push_back({.endpoint = endpoint,
+  entries_.push_back({.endpoint = route.remote,
                       .source = EndpointSource::kLearned,
                       .port = port,
                       .local = local,

@@ -79,6 +79,7 @@ bool Path::Become(Instant now, State state, absl::string_view reason) {
   if (changed) {
     state_ = state;
     if (active()) {
+      remote_down_ = false;
       size_.Begin(now);
     } else {
       size_.Stop();
@@ -105,6 +106,13 @@ bool Path::SetUsable(Instant now, bool usable, absl::string_view reason) {
   timers_.StopAll();
   if (state() == PathState::kCandidate) return Become(now, Candidate{Duration(0)}, reason);
   return Become(now, Lost{Duration(0)}, reason);
+}
+
+bool Path::SetRemoteDown(Instant now) {
+  outstanding_.clear();
+  timers_.Stop(Timer::kLoss);
+  remote_down_ = true;
+  return Become(now, Lost{Duration(0)}, "port down at the peer");
 }
 
 bool Path::Disconnect(Instant now, absl::string_view reason) {

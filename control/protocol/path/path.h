@@ -1,6 +1,6 @@
 // A path: (local port, remote endpoint), the unit of probing, statistics and replication.
 //
-//                       answer                     no answer, port down, no address, no session
+//                       answer              no answer, a port down at either end, no address, no session
 //    ┌───────────┐ ────────────────► ┌────────┐ ────────────────────────────────► ┌──────┐
 //    │ Candidate │                   │ Active │                                   │ Lost │
 //    └───────────┘                   └────────┘ ◄──────────────────────────────── └──────┘
@@ -116,6 +116,8 @@ class Path {
   // It leads through a map's relay, and carries while no other path does.
   bool relayed() const { return relayed_; }
   void SetRelayed(bool relayed) { relayed_ = relayed; }
+  // Lost because the peer said so, and not for want of answers: nothing arrives there.
+  bool remote_down() const { return remote_down_; }
   PathUse& use() { return use_; }
   const PathUse& use() const { return use_; }
   bool carries() const { return carries_; }
@@ -173,6 +175,9 @@ class Path {
 
   // Whether the port can reach the endpoint; `reason` says why not. A path that becomes usable is probed at once.
   bool SetUsable(Instant now, bool usable, absl::string_view reason);
+  // The peer says that the port which the path leads to has gone down. As for any lost path, only an answer to a probe
+  // that is sent from now on shows otherwise.
+  bool SetRemoteDown(Instant now);
   // There is no session with the peer any more.
   bool Disconnect(Instant now, absl::string_view reason);
   // An answer, if it is to a challenge of this path. A path that turns out to lead to another port of the peer is new
@@ -317,6 +322,7 @@ class Path {
   bool learned_ = false;
   bool hairpin_ = false;
   bool relayed_ = false;
+  bool remote_down_ = false;
   bool doubted_ = false;  // TakeDoubt has said so
   bool carries_ = false;
   uint32_t unmeasured_ = 0;  // probes since the last answer over this path

@@ -35,7 +35,7 @@ inline bool Works(const Path& path, Instant now) {
 
 inline bool JustLost(const Path& path, Instant now) {
   return path.usable() && path.last_active() != Instant{} && !path.active() &&
-         now < path.last_active() + kLostCarries;
+         !path.remote_down() && now < path.last_active() + kLostCarries;
 }
 
 }  // namespace warp::protocol

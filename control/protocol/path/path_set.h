@@ -10,7 +10,6 @@
 #define WARP_CONTROL_PROTOCOL_PATH_PATH_SET_H_
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -19,26 +18,9 @@
 #include "absl/strings/string_view.h"
 #include "control/protocol/path/endpoint_book.h"
 #include "control/protocol/path/path.h"
-#include "control/protocol/port_state.h"
+#include "control/protocol/ports.h"
 
 namespace warp::protocol {
-
-using Ports = std::map<PortId, PortState>;
-
-// Why a port cannot reach an endpoint now: "data cap reached", "port down", or "no address" of the endpoint's family
-// and scope. Empty where it can.
-absl::string_view WhyUnusable(const PortState& port, const wire::Endpoint& endpoint);
-
-// The address of ours that was written to, where the port has several from which it can answer. Unspecified where it
-// has one: that leaves the choice to the kernel, which follows every change of that address.
-wire::IpAddress ChosenLocal(const Ports& ports, const Arrival& arrival);
-
-// Whether nobody else can have this endpoint: its address is ours, or the broadcast address of a subnet of ours. What
-// is ours on one link may be another's on the next, so that link-local addresses are compared with those of the port
-// `arrived` alone. Two nodes of one machine (a test), which share loopback addresses, tell each other apart by the UDP
-// port.
-bool IsOwnEndpoint(const Ports& ports, uint16_t listen_port, const wire::Endpoint& endpoint,
-                   std::optional<PortId> arrived = std::nullopt);
 
 class PathSet {
  public:
@@ -93,6 +75,9 @@ class PathSet {
   std::vector<Way> BestWays(Instant now, size_t most, std::optional<PortId> avoid);
 
   bool any_active() const;
+  // The ports of which a path is active, each once.
+  std::vector<PortId> ActivePorts() const;
+  bool AnyUsable(PortId port) const;
   // Whether payloads arrive over a path that leads through no relay.
   bool WorksDirectly(Instant now) const;
   // Of the usable paths that are not active, the one that was active last. Null where none ever was.

@@ -15,6 +15,7 @@ enum Feature : uint32_t {
   kFeatureParity = 1 << 2,     // it takes parity
   kFeatureLimits = 1 << 3,     // it keeps to the limits that it is told
   kFeatureFlows = 1 << 4,      // it takes payloads of several flows, and DSCPs
+  kFeaturePortsDown = 1 << 5,  // it listens where a peer says that ports of its are down
 };
 
 struct Introduction {

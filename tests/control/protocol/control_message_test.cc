@@ -47,6 +47,7 @@ const Row kTable[] = {
     {"03060000000000000000000000000000"
      "0000",
      Feedback{}},
+    {"03080202003412", PortsDown{.ports = {2, 0x1234}}},
     {"030702020050c30000341200000000",
      Limits{{{.port = 2, .rate = 50'000}, {.port = 0x1234, .rate = 0}}}},
 };
@@ -85,6 +86,18 @@ TEST(ControlMessage, ReportsHoldOneReceiptToSixtyFour) {
   more[2] = kMaxReceipts + 1;
   EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(more)), wire::Drop::kMalformed);
   EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(wire::FromHex("030500"))),
+            wire::Drop::kMalformed);
+}
+
+TEST(ControlMessage, PortsDownAreOneToSixtyFour) {
+  const PortsDown down{std::vector<uint16_t>(kMaxPortsDown, 0xffff)};
+  std::vector<uint8_t> bytes = EncodeControlMessage(down);
+  EXPECT_EQ(bytes.size(), 3 + 2 * kMaxPortsDown);
+  EXPECT_EQ(std::get<ControlMessage>(DecodeControlMessage(bytes)), ControlMessage(down));
+  bytes.resize(bytes.size() + 2);
+  bytes[2] = kMaxPortsDown + 1;
+  EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(bytes)), wire::Drop::kMalformed);
+  EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(wire::FromHex("030800"))),
             wire::Drop::kMalformed);
 }
 
@@ -159,7 +172,7 @@ TEST(ControlMessage, SilencesOfLaterVersionsAreTaken) {
 
 TEST(ControlMessage, OtherMessagesAreUnknownKinds) {
   for (int byte = 0; byte < 256; ++byte) {
-    if (byte >= 1 && byte <= 7) continue;
+    if (byte >= 1 && byte <= 8) continue;
     const uint8_t bytes[] = {3, static_cast<uint8_t>(byte)};
     EXPECT_EQ(std::get<wire::Drop>(DecodeControlMessage(bytes)), wire::Drop::kUnknownKind);
     EXPECT_EQ(IsMapMessage(bytes), byte >= 0x40);
