@@ -11,8 +11,8 @@
 namespace warp::config {
 
 // The end of the parser's sentence `refusal` about `line` (from 1) of `text`: "; write quotes around ...". Empty where
-// no slip is found that is known to lead to that refusal, or where the sentence names it already. Takes a time that grows
-// with the text.
+// no slip is found that is known to lead to that refusal, or where the sentence names it already. Takes a time that
+// grows with the text.
 std::string YamlHint(absl::string_view text, int line, absl::string_view refusal);
 
 }  // namespace warp::config
