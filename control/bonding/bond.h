@@ -123,7 +123,6 @@ class Bond {
   double LossOn(PathMask paths) const;
   // When a path died for the last time: it fell silent for long, or went with something under way.
   Instant last_death() const { return last_death_; }
-  bool has_paths() const { return !order_.empty(); }
   std::optional<PathStatus> StatusOf(Instant now, wire::PathId path) const;
   FlowStatus StatusOf(uint16_t flow) const;  // of a tunnel, with what goes ahead
   // Feedback that cannot be true, of which some part was ignored.

@@ -76,7 +76,6 @@ class CapBook {
   }
   // Something was counted that the file does not know.
   bool unsaved() const { return unsaved_ > 0 || urgent_; }
-  bool writing() const { return writing_; }
 
   // --- What is. ---
 

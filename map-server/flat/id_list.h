@@ -19,7 +19,6 @@ class IdList {
   Id first() const { return first_; }
   Id last() const { return last_; }
   static Id Next(const Slab<T>& things, Id id) { return (things[id].*kLinks).next; }
-  static Id Previous(const Slab<T>& things, Id id) { return (things[id].*kLinks).previous; }
 
   void PushBack(Slab<T>& things, Id id) {
     things[id].*kLinks = {last_, kNoId};

@@ -33,6 +33,12 @@ class BreakingTest(unittest.TestCase):
     def test_a_document_that_the_map_forgets(self):
         self.breaks("map", "docs/README.md", "](events.md)", "](status.md)", "does not lead to docs/events.md")
 
+    def test_a_section_that_the_contents_forget(self):
+        self.breaks("contents", "docs/config.md", "[Rules](#rules)", "Rules", "docs/config.md: does not lead to Rules")
+
+    def test_a_room_that_nobody_explains(self):
+        self.breaks("rooms", "docs/architecture.md", "| `control/lan` |", "| `control/len` |", "lacks control/lan")
+
     def test_a_verb_that_does_not_exist(self):
         self.breaks("commands", "docs/web.md", "\nwarp top ", "\nwarp tap ", r"docs/web.md:\d+: warp tap: warp has no verb tap")
 

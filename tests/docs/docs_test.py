@@ -56,6 +56,33 @@ def check_map(tree, _build):
         yield "README.md: does not lead to docs/README.md"
 
 
+def check_contents(tree, _build):
+    """A page of more than 200 lines leads, before its first section, to each of its sections."""
+    for name in tree.documents():
+        above, *sections = re.split(r"^## ", prose(tree.read(name)), flags=re.MULTILINE)
+        if tree.read(name).count("\n") <= 200 or len(sections) < 3:
+            continue
+        led = {target for _, target in links(above)}
+        for section in sections:
+            title = section.partition("\n")[0]
+            anchor = "#" + "".join(anchors("## " + title))
+            if anchor not in led:
+                yield f"{name}: does not lead to {title} before its first section"
+
+
+def check_rooms(tree, _build):
+    """The table of rooms in docs/architecture.md has each folder of the layers and of the map."""
+    table = tree.read("docs/architecture.md").partition("\n## Rooms\n")[2].partition("\n## ")[0]
+    named = {span for _, span in spans(table)}
+    rooms = {posixpath.dirname(name) for name in tree.files if name.endswith((".h", ".cc"))}
+    for room in sorted(rooms):
+        top, _, rest = room.partition("/")
+        names = {"control": {room}, "dataplane": {room}, "map-server": {rest}}.get(top, set())
+        depth = 1 if rest.startswith("lcore") else 0
+        if names and rest and rest.count("/") == depth and not names & named:
+            yield f"docs/architecture.md: the table of rooms lacks {room}"
+
+
 def script_complaint(tree, words):
     """Returns what is wrong with a command of a script of the tree, or none: it names its own options in its text."""
     script, *rest = words

@@ -256,7 +256,8 @@ void AddGauge(CLI::App& app, int& result) {
 
 void AddLab(CLI::App& app, int& result) {
   static LabLinkOptions options;
-  CLI::App* lab = app.add_subcommand("lab", "A laboratory of one's own");
+  CLI::App* lab = app.add_subcommand(
+      "lab", "Links of a laboratory: the rate, delay, loss and outages that you choose");
   lab->require_subcommand(1);
   CLI::App* link = lab->add_subcommand(
       "link", "Be a link between two interfaces: rate, buffer, delay, loss, outages; needs root");

@@ -147,7 +147,9 @@ std::optional<Value> ParseDocument(absl::string_view text, Problems& problems) {
   // The check comes first, because yaml-cpp guesses UTF-16 and UTF-32, and stops without a word at an EOT.
   if (const std::optional<size_t> bad = FirstNotText(text)) {
     const int line = 1 + static_cast<int>(std::count(text.begin(), text.begin() + *bad, '\n'));
-    problems.Add(line, "", "not UTF-8 text");
+    const auto byte = static_cast<unsigned char>(text[*bad]);
+    problems.Add(line, "",
+                 absl::StrCat("not UTF-8 text: byte 0x", absl::Hex(byte, absl::kZeroPad2)));
     return std::nullopt;
   }
   try {

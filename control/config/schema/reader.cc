@@ -37,7 +37,8 @@ void Reader::ForEachItem(const Value& value, const std::string& path, size_t min
                          const std::function<void(const Value&, const std::string&)>& each) {
   const bool is_list = value.kind == Value::Kind::kList || value.kind == Value::Kind::kNothing;
   if (!is_list) {
-    Fail(path, absl::StrCat("must be a list, is ", value.KindName()));
+    Fail(path, absl::StrCat("must be a list, is ", value.KindName(),
+                            ": write a dash in front of each entry, or brackets around all"));
     return;
   }
   if (value.items.size() < min) {

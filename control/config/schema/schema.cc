@@ -8,6 +8,10 @@
 namespace warp::config {
 namespace {
 
+std::string KnownHere(const Section& section) {
+  return absl::StrCat(" (known here: ", absl::StrJoin(section.KeyNames(), ", "), ")");
+}
+
 // Suggests the nearest key of the section, or else the sections of the whole configuration that have a key of that
 // name, or else lists the keys of the section.
 std::string WhatInstead(const Section& root, const Section& section, absl::string_view key) {
@@ -16,7 +20,7 @@ std::string WhatInstead(const Section& root, const Section& section, absl::strin
   if (!hint.empty()) return hint;
   const std::string elsewhere = FindKey(root, key);
   if (!elsewhere.empty()) return absl::StrCat(", did you mean \"", elsewhere, "\"?");
-  return absl::StrCat(" (known here: ", absl::StrJoin(names, ", "), ")");
+  return KnownHere(section);
 }
 
 }  // namespace
@@ -31,7 +35,7 @@ void Section::Read(Reader& reader, const Value& map, const std::string& path, vo
   const bool is_map = map.kind == Value::Kind::kMap || map.kind == Value::Kind::kNothing;
   if (!is_map) {
     reader.Fail(path, absl::StrCat(path.empty() ? "the configuration " : "",
-                                   "must be a map of keys, is ", map.KindName()));
+                                   "must be a map of keys, is ", map.KindName(), KnownHere(*this)));
     return;
   }
   for (const Entry& entry : map.entries) {

@@ -56,11 +56,13 @@ TEST(DocumentTest, RefusesWhatAConfigurationNeedsNot) {
 }
 
 TEST(DocumentTest, NamesTheLineOfASyntaxError) {
-  EXPECT_EQ(Parse("a: 1\nb: [1, 2\n"), "f:3: YAML: end of sequence flow not found");
+  EXPECT_EQ(Parse("a: 1\nb: [1, 2\n"),
+            "f:3: YAML: end of sequence flow not found; the [ on line 2 has no ]");
   EXPECT_EQ(Parse("a: \"\\"),
             // yaml-cpp takes \004 for an end of file.
             "f:1: YAML: unknown escape character: \\004");
-  EXPECT_EQ(Parse("a: 1\n  b: 2\n"), "f:2: YAML: illegal map value");
+  EXPECT_EQ(Parse("a: 1\n  b: 2\n"),
+            "f:2: YAML: illegal map value; its indentation does not fit the lines above");
   EXPECT_EQ(Parse("a: 1\n\tb: 2\n").substr(0, 10), "f:2: YAML:");
 }
 
@@ -88,14 +90,45 @@ TEST(DocumentTest, SaysThatThereAreNoAnchors) {
   }
 }
 
+// The parser names the rule that is broken where that shows, which is often a line later.
+TEST(DocumentTest, SaysWhichSlipIsBehindARefusal) {
+  const struct {
+    const char* text;
+    const char* hint;
+  } cases[] = {
+      {"a:\n\tb: 1\n", "; indent by spaces, not by tabs"},
+      {"- a:1\n  b: 2\n", "; write a space behind \"a:\""},
+      {"a\n  b: 2\n", "; write a colon behind \"a\""},
+      {"- a: 1\n  b: 2\n c: 3\n", "; its indentation does not fit the lines above"},
+      {"a: {b: {c: 1}\n", "; the { on line 1 has no }"},
+      {"a: {b: \"x}\nc: 1\n", "; the quote on line 1 has no end"},
+      {"a: [b, 'c]\n", "; the quote on line 1 has no end"},
+      {"a: [{b: 1}\nc: {d: 1}\n", "; the [ on line 1 has no ]"},
+  };
+  for (const auto& [text, hint] : cases) {
+    const std::string refusal = Parse(text);
+    EXPECT_NE(refusal.find(hint), std::string::npos) << text << refusal;
+  }
+}
+
+// Half a megabyte of brackets, quotes or tabs is looked at once.
+TEST(DocumentTest, TakesNoLongToSayIt) {
+  for (const char* piece : {"{", "[\n", "\t", "a:\"\n", "\"", "]"}) {
+    std::string text = "a: [";
+    while (text.size() < kMaxFileSize / 2) text += piece;
+    EXPECT_NE(Parse(text), "~") << piece;
+  }
+}
+
 TEST(DocumentTest, TakesTextAlone) {
   const std::string nul("a: 1\nb: \0\n", 10);
-  EXPECT_EQ(Parse(nul), "f:2: not UTF-8 text");
-  EXPECT_EQ(Parse("a: 1\n\x04\nb: [\n"), "f:2: not UTF-8 text");
-  EXPECT_EQ(Parse("a: \xff\xfe"), "f:1: not UTF-8 text");
-  EXPECT_EQ(Parse("a: \xc0\xaf"), "f:1: not UTF-8 text");      // an overlong encoding
-  EXPECT_EQ(Parse("a: \xed\xa0\x80"), "f:1: not UTF-8 text");  // a surrogate
-  EXPECT_EQ(Parse("a: \xe2\x82"), "f:1: not UTF-8 text");      // a character that ends too early
+  EXPECT_EQ(Parse(nul), "f:2: not UTF-8 text: byte 0x00");
+  EXPECT_EQ(Parse("a: 1\n\x04\nb: [\n"), "f:2: not UTF-8 text: byte 0x04");
+  EXPECT_EQ(Parse("a: \xff\xfe"), "f:1: not UTF-8 text: byte 0xff");
+  EXPECT_EQ(Parse("a: \xc0\xaf"), "f:1: not UTF-8 text: byte 0xc0");      // an overlong encoding
+  EXPECT_EQ(Parse("a: \xed\xa0\x80"), "f:1: not UTF-8 text: byte 0xed");  // a surrogate
+  EXPECT_EQ(Parse("a: \xe2\x82"),
+            "f:1: not UTF-8 text: byte 0xe2");  // a character that ends too early
 }
 
 TEST(DocumentTest, IsBounded) {

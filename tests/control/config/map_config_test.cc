@@ -131,7 +131,8 @@ TEST(MapConfigTest, SaysWhatIsWrongWithARelay) {
   const std::string begin = "private_key_file: k\n";
   const std::pair<const char*, const char*> cases[] = {
       {"relay: yes", "f:2: relay: \"yes\" is not true, false or a map of keys"},
-      {"relay: [a]", "f:2: relay: must be a map of keys, is a list"},
+      {"relay: [a]",
+       "f:2: relay: must be a map of keys, is a list (known here: ports, rate, bytes, pairs)"},
       {"relay: {ports: 20}\nlisten: 0.0.0.0:20",
        "f:2: relay.ports: has the port of 0.0.0.0:20, at which the map listens"},
       {"relay: {ports: 0-3}",

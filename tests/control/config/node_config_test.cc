@@ -317,9 +317,13 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
   const Case cases[] = {
       // The document as a whole.
       {"", "f:1: node.private_key_file: missing\nf:1: ports: missing"},
-      {"hello", "f:1: the configuration must be a map of keys, is a single value"},
-      {"- a", "f:1: the configuration must be a map of keys, is a list"},
-      {"node: [", "f:1: YAML: end of sequence flow not found"},
+      {"hello",
+       "f:1: the configuration must be a map of keys, is a single value"
+       " (known here: node, map, ports, peers, tunnels)"},
+      {"- a",
+       "f:1: the configuration must be a map of keys, is a list"
+       " (known here: node, map, ports, peers, tunnels)"},
+      {"node: [", "f:1: YAML: end of sequence flow not found; the [ on line 1 has no ]"},
       {node + "ports:\n", "f:2: ports: needs at least 1 entry"},
       // Unknown keys: misspelled ones, ones that belong to another section, and others.
       {base + "tunels: []\n", "f:4: tunels: unknown key, did you mean \"tunnels\"?"},
@@ -336,10 +340,16 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
       {base + "\"a\\eb\": 1",
        "f:4: a\\033b: unknown key (known here: node, map, ports, peers, tunnels)"},
       // Values of a wrong type.
-      {"node: 5\n" + ports, "f:1: node: must be a map of keys, is a single value"},
-      {"node: []\n" + ports, "f:1: node: must be a map of keys, is a list"},
-      {node + "ports: {name: a}", "f:2: ports: must be a list, is a map of keys"},
-      {node + "ports: [eth0]", "f:2: ports[0]: must be a map of keys, is a single value"},
+      {node + "ports: [{name: a, interface: b, rate: 5Mbit}]",
+       "f:2: ports[0].rate: must be a map of keys, is a single value (known here: up, down)"},
+      {node + "ports: [{name: a, interface: b, rate: []}]",
+       "f:2: ports[0].rate: must be a map of keys, is a list (known here: up, down)"},
+      {node + "ports: {name: a}",
+       "f:2: ports: must be a list, is a map of keys: write a dash in front of each entry, or "
+       "brackets "
+       "around all"},
+      {node + ports + "peers: [{name: hq, public_key: K1, paths: [wan0]}]",
+       "f:3: peers[0].paths[0]: must be a map of keys, is a single value (known here: port, to)"},
       {node + "ports: [{name: [a], interface: b}]",
        "f:2: ports[0].name: must be a single value, is a list"},
       {node + "ports: [{name: , interface: b}]", "f:2: ports[0].name: has no value"},
@@ -478,7 +488,9 @@ TEST(NodeConfigTest, SaysWhatIsWrongAndWhere) {
       {node + ports + "peers: [{name: a, public_key: K1, endpoints: nope}]",
        "f:3: peers[0].endpoints[0]: \"nope\" has no port: write host:port"},
       {node + ports + "peers: [{name: a, public_key: K1, endpoints: {}}]",
-       "f:3: peers[0].endpoints: must be a list, is a map of keys"},
+       "f:3: peers[0].endpoints: must be a list, is a map of keys: write a dash in front of each "
+       "entry, "
+       "or brackets around all"},
       {node + ports + "peers: [{name: a, public_key: K1, endpoints: [\"127.0.0.1:1\"]}]",
        "f:3: peers[0].endpoints[0]: \"127.0.0.1:1\" cannot be the address of another machine"},
       {node + ports + "peers: [{name: a, public_key: K1, endpoints: [\"[fe80::b%eth9]:1\"]}]",
