@@ -6,7 +6,7 @@
 // LanPeerChallenges are those of one peer, as heard on one port, which are to be proven to it. Those that came with a
 // proof are the peer's of now. One without may be a recording, and yet the peer has to be answered, since it has not
 // heard us, perhaps. So of those that came since the last announcement to it, eight are kept by lot: whoever plays
-// recordings of n lives of the peer makes a proof of its present one n/8 times rarer, and cannot keep it out.
+// recordings of n lives of the peer makes a proof of its present one rarer, up to n times, and cannot keep it out.
 //
 // Pure; one thread.
 #ifndef WARP_CONTROL_PROTOCOL_LAN_LAN_PROOFS_H_
