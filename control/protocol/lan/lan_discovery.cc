@@ -59,7 +59,7 @@ void LanDiscovery::SetPort(Instant now, wire::PortId id, const LanPort& state) {
   port.search = port.keep = port.answer = kNever;
   if (state.addresses.empty()) return;
   port.keep = std::max(now + Upto(kLanSoon), port.last + kLanApart);
-  port.interval = kLanSearch;
+  port.interval = port.kept = kLanSearch;
   if (searching()) port.search = port.keep + Jitter(port.interval);
 }
 
@@ -212,7 +212,8 @@ void LanDiscovery::HandleTimeout(Instant now) {
     }
     if (port.keep <= now) {
       Announce(now, port, /*all=*/true);
-      port.keep = now + Jitter(port.state.sparing ? kLanKeepSparing : kLanKeep);
+      port.keep = now + Jitter(port.kept);
+      port.kept = std::min(port.kept * 2, port.state.sparing ? kLanKeepSparing : kLanKeep);
     }
     if (port.search > now) continue;
     if (!searching()) {

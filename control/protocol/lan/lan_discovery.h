@@ -12,9 +12,10 @@
 // announcement, so that both nodes can soon prove each other's challenges. A stranger is answered, too, by random tags:
 // nobody sees by it who is known here, whatever he has recorded elsewhere. Answers are bounded for each port.
 //
-// A port that has come, or has another address, is announced to all peers at once. While a peer is not connected, what
+// A port that has come, or has another address, is announced to all peers at once, and again after a second, two, four
+// and so on: who comes at the same moment may hear nothing yet. While a peer is not connected, what
 // is for it is announced again after a second, two, four and so on; whatever makes a meeting more likely begins that
-// anew: a peer is lost or new, or one is found that is not connected. All peers are told every half minute besides.
+// anew: a peer is lost or new, or one is found that is not connected. At last all peers are told every half minute.
 //
 // Recognising costs a keyed hash for each key by which a peer may be known, so that a flood of announcements is bounded
 // by a budget of hashes (LanBudget). What a peer itself may make the node do by its announcements is bounded, too.
@@ -149,6 +150,7 @@ class LanDiscovery {
     uint64_t number = 0;             // of the last announcement of the epoch
     Duration interval = kLanSearch;  // of the next search
     Instant search = kNever;         // while a peer is not connected
+    Duration kept = kLanSearch;      // until the next announcement to all but one
     Instant keep = kNever;
     Instant last{};  // announcement
     std::deque<wire::PeerId> to_tell;
