@@ -217,6 +217,8 @@ inline constexpr Duration kReportsMissing = std::chrono::seconds(2);
 // Where no path is active, those that were active so long before the last one carry on. They are not lost at once,
 // since a path is waited for as long as its round trip takes.
 inline constexpr Duration kCarryOn = std::chrono::seconds(15);
+// So long after our NAT has left an address, a path there is taken for a hairpin: longer than it may take to be lost.
+inline constexpr Duration kHairpinStays = kCarryOn;
 // A path that was lost carries for so long still, until it is known whether the others are lost for the same reason.
 inline constexpr Duration kLostCarries = std::chrono::seconds(1);
 // Where no path leads to a peer for so long, maps are asked for a relay. It is left when another path has worked for a

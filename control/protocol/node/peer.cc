@@ -57,7 +57,7 @@ void Peer::Reconcile(Instant now) {
                 [this](const EndpointBook::Known& known) { return IsOwn(known.endpoint); });
   std::vector<PortId> down = paths_.ActivePorts();
   const bool changed = paths_.Reconcile(now, context_.ports, endpoints, &context_.next_path_id);
-  if (!paths_.SetOutside(context_.outside) && !changed) return;
+  if (!paths_.SetOutside(now, context_.outside) && !changed) return;
   std::erase_if(down, [this](PortId port) { return paths_.AnyUsable(port); });
   if (!down.empty()) SayDown(now, std::move(down));
   Changed();
@@ -156,11 +156,10 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
   if (const auto* probe = std::get_if<Probe>(&message)) {
     HandleProbe(now, opened, *probe);
   } else if (const auto* answer = std::get_if<Answer>(&message)) {
-    HandleAnswer(now, opened.arrival, *answer);
+    HandleAnswer(now, opened, *answer);
   } else if (const auto* report = std::get_if<Report>(&message)) {
     if (IsCurrent(opened.session)) {
-      const SealOrder order{association_.SessionOrder(opened.session), opened.counter};
-      arrivals_.HandleReport(now, context_.identity.timers(), *report, order, paths_);
+      arrivals_.HandleReport(now, context_.identity.timers(), *report, OrderOf(opened), paths_);
       Elect(now);
     }
   } else if (const auto* feedback = std::get_if<Feedback>(&message)) {
@@ -169,12 +168,11 @@ wire::Drop Peer::HandleControl(Instant now, const OpenedMessage& opened) {
       context_.feedback(now, id_, opened.session, opened.counter, *feedback);
     }
   } else if (const auto* limits = std::get_if<Limits>(&message)) {
-    const SealOrder order{association_.SessionOrder(opened.session), opened.counter};
     if (IsCurrent(opened.session) &&
-        limits_.Handle(now, *limits, opened.session->remote_life(), order))
+        limits_.Handle(now, *limits, opened.session->remote_life(), OrderOf(opened)))
       Changed();
   } else if (const auto* down = std::get_if<PortsDown>(&message)) {
-    if (IsCurrent(opened.session)) HandlePortsDown(now, *down);
+    if (IsCurrent(opened.session)) HandlePortsDown(now, *down, OrderOf(opened));
   } else {
     HandleAssociationMessage(now, opened, message, association_, context_.outbox);
     if (std::holds_alternative<Close>(message)) Sync(now, "peer closed");
@@ -210,6 +208,7 @@ void Peer::HandleProbe(Instant now, const OpenedMessage& opened, const Probe& pr
   TakeUses(now);
   if (path == nullptr) return;
   path->NotePadding(now, probe.padding);
+  if (path->remote_port() == probe.port) path->proof().Note(OrderOf(opened));
   if (IsCurrent(opened.session))
     path->HearSilence(now, context_.identity.timers(), probe, LeadsSilence());
   // Both directions recover together.
@@ -239,11 +238,12 @@ bool Peer::IsCurrent(const wire::Session* session) const {
          association_.SessionOrder(association_.send_session().get());
 }
 
-void Peer::HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer) {
+void Peer::HandleAnswer(Instant now, const OpenedMessage& opened, const Answer& answer) {
   bool changed = false;
   for (Path& path : paths_.paths()) {
     const bool was_active = path.active();
-    changed |= path.HandleAnswer(now, context_.identity.timers(), answer, arrival.route());
+    changed |= path.HandleAnswer(now, context_.identity.timers(), answer, opened.arrival.route());
+    if (path.remote_port() == answer.port) path.proof().Note(OrderOf(opened));
     if (!was_active && path.active()) SetInUse(now, path);
   }
   if (!changed) return;

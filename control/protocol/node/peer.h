@@ -174,7 +174,10 @@ class Peer {
   void HandleProbe(Instant now, const OpenedMessage& opened, const Probe& probe);
   void AnswerProbe(Instant now, const Arrival& arrival, const Probe& probe);
   bool IsCurrent(const wire::Session* session) const;
-  void HandleAnswer(Instant now, const Arrival& arrival, const Answer& answer);
+  void HandleAnswer(Instant now, const OpenedMessage& opened, const Answer& answer);
+  SealOrder OrderOf(const OpenedMessage& opened) const {
+    return {association_.SessionOrder(opened.session), opened.counter};
+  }
   // Does what the peer's use, and the path's own, mean for how often the path is probed.
   void SetInUse(Instant now, Path& path);
   void TakeUses(Instant now);
@@ -183,7 +186,7 @@ class Peer {
   void SayLast(Instant now);
   // Tells the peer of these ports, over the paths of others, that they have just gone down.
   void SayDown(Instant now, std::vector<PortId> ports);
-  void HandlePortsDown(Instant now, const PortsDown& down);
+  void HandlePortsDown(Instant now, const PortsDown& down, SealOrder order);
   void BeginUse(Instant now);
   void HandleUse(Instant now);
   void SendReports(Instant now);
@@ -228,8 +231,10 @@ class Peer {
   Instant next_report_ = kNever;
   FeedbackBook feedback_;
   LimitBook limits_;
-  Sharers::Share share_;                                     // of what our ports take
-  TokenBucket downs_{kPortsDownBurst, kPortsDownPerSecond};  // that the peer may tell of its ports
+  Sharers::Share share_;  // of what our ports take
+  // What is said of ports that are down, by the peer and by us.
+  TokenBucket heard_downs_{kPortsDownBurst, kPortsDownPerSecond};
+  TokenBucket said_downs_{kPortsDownBurst, kPortsDownPerSecond};
   Instant last_payload_{};
   bool spreads_ = false;  // we do
 

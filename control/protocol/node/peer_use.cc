@@ -83,10 +83,17 @@ void Peer::SayLast(Instant now) {
 // The peer would find out by what does not arrive, after some feedback or probes. Like those, the message is not
 // repeated: where it is lost, the peer finds out so.
 void Peer::SayDown(Instant now, std::vector<PortId> ports) {
-  std::erase_if(ports, [this](PortId port) { return UseOf(port) == PortUse::kNone; });
+  std::erase_if(ports, [this](PortId id) {
+    const auto port = context_.ports.find(id);
+    if (port == context_.ports.end()) return false;
+    const PortState& state = port->second;
+    return state.use == PortUse::kNone ||
+           (state.up && !(state.addresses.empty() && state.link_locals.empty()));
+  });
   const wire::Session* const session = association_.send_session().get();
   if (ports.empty() || session == nullptr) return;
   if ((session->remote_features() & wire::kFeaturePortsDown) == 0) return;
+  if (!said_downs_.Take(now)) return;
   ports.resize(std::min(ports.size(), kMaxPortsDown));
   const std::vector<uint8_t> message =
       EncodeControlMessage(PortsDown{.ports = {ports.begin(), ports.end()}});
@@ -95,11 +102,11 @@ void Peer::SayDown(Instant now, std::vector<PortId> ports) {
   }
 }
 
-// Whoever lies in it does without paths of its own; it cannot take the last one. A port that is up again, or that a
-// late message names, shows so by answers and probes.
-void Peer::HandlePortsDown(Instant now, const PortsDown& down) {
-  const auto leads_there = [&down](const Path& path) {
-    return path.active() && path.remote_port().has_value() &&
+// Whoever lies in it does without paths of its own; it cannot take the last one to this node, whatever tunnels may use.
+// A message that comes late, or that somebody has held back, says nothing of a port that has shown since that it works.
+void Peer::HandlePortsDown(Instant now, const PortsDown& down, SealOrder order) {
+  const auto leads_there = [&down, order](const Path& path) {
+    return path.active() && path.remote_port().has_value() && !path.proof().IsAfter(order) &&
            std::find(down.ports.begin(), down.ports.end(), *path.remote_port()) != down.ports.end();
   };
   std::vector<Path>& paths = paths_.paths();
@@ -108,9 +115,9 @@ void Peer::HandlePortsDown(Instant now, const PortsDown& down) {
     return Works(path, now) && !leads_there(path);
   });
   // Each costs a look at all paths, and a new forwarding table.
-  if (!any || !other || !downs_.Take(now)) return;
+  if (!any || !other || !heard_downs_.Take(now)) return;
   for (Path& path : paths) {
-    if (leads_there(path)) path.SetRemoteDown(now);
+    if (leads_there(path)) path.SetRemoteDown(now, context_.identity.timers());
   }
   room_freed_ = true;
   Changed();

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <cassert>
 
-#include "control/protocol/path/path_choice.h"
-
 namespace warp::protocol {
+namespace {
+
+// A path that was never measured may be as slow as any; what it brought is not waited for longer.
+constexpr Duration kLongestReportLag = std::chrono::seconds(2);
+
+}  // namespace
 
 void ArrivalBook::Begin(Instant now) { last_report_ = now; }
 
@@ -89,9 +93,12 @@ void ArrivalBook::HandleReport(Instant now, const Timers& timers, const Report& 
 bool ArrivalBook::SpeaksOf(Instant now, const Timers& timers, const PathSet& paths,
                            const Path& path) {
   return std::none_of(paths.paths().begin(), paths.paths().end(), [&](const Path& other) {
-    return other.id() != path.id() && AreAlternatives(path, other) &&
-           other.carries_changed() != Instant{} &&
-           now < other.carries_changed() + other.report_lag() + timers.report_interval;
+    if (other.id() == path.id() || other.route().port != path.route().port ||
+        other.remote_port() != path.remote_port())
+      return false;
+    if (other.carries()) return true;
+    const Duration lag = std::min(other.report_lag(), kLongestReportLag) + timers.report_interval;
+    return other.carries_changed() != Instant{} && now < other.carries_changed() + lag;
   });
 }
 

@@ -14,6 +14,7 @@
 #include "control/protocol/constants.h"
 #include "control/protocol/control_message.h"
 #include "control/protocol/path/path_set.h"
+#include "control/protocol/seal_order.h"
 
 namespace warp::protocol {
 
@@ -26,13 +27,6 @@ struct PathTraffic {
 };
 // Called for the paths of peers with which payloads flow, a few times a second.
 using PathTrafficFunction = std::function<PathTraffic(PathId)>;
-
-// When the peer sealed a message: the order of its session, and the counter in that.
-struct SealOrder {
-  uint64_t session = 0;
-  uint64_t counter = 0;
-  friend auto operator<=>(const SealOrder&, const SealOrder&) = default;
-};
 
 class ArrivalBook {
  public:

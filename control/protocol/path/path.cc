@@ -108,9 +108,10 @@ bool Path::SetUsable(Instant now, bool usable, absl::string_view reason) {
   return Become(now, Lost{Duration(0)}, reason);
 }
 
-bool Path::SetRemoteDown(Instant now) {
+bool Path::SetRemoteDown(Instant now, const Timers& timers) {
   outstanding_.clear();
   timers_.Stop(Timer::kLoss);
+  timers_.Hasten(Timer::kProbe, now + timers.probe_interval);
   remote_down_ = true;
   return Become(now, Lost{Duration(0)}, "port down at the peer");
 }
@@ -133,7 +134,7 @@ bool Path::HandleAnswer(Instant now, const Timers& timers, const Answer& answer,
   bool changed = !active();
   if (remote_port_ != answer.port && (arrival == route_ || unheard())) {
     remote_port_ = answer.port;
-    carries_ = false;
+    SetCarries(now, false);
     changed = true;
   }
   if (arrival == route_ && !it->measured) {

@@ -26,6 +26,7 @@
 #include "control/protocol/path/pace/keep_alive.h"
 #include "control/protocol/path/path_size.h"
 #include "control/protocol/path/path_use.h"
+#include "control/protocol/seal_order.h"
 #include "control/protocol/timer_table.h"
 #include "control/protocol/transmit.h"
 
@@ -110,9 +111,10 @@ class Path {
   bool learned() const { return learned_; }
   void SetLearned(bool learned) { learned_ = learned; }
   // The endpoint is on the outside of the NAT that is before us as well, so that what goes there turns round in it: a
-  // hairpin, which an inside address is better than.
-  bool hairpin() const { return hairpin_; }
-  void SetHairpin(bool hairpin) { hairpin_ = hairpin; }
+  // hairpin, which an inside address is better than. It is one until then.
+  bool hairpin(Instant now) const { return now < hairpin_until_; }
+  Instant hairpin_until() const { return hairpin_until_; }
+  void SetHairpin(Instant until) { hairpin_until_ = until; }
   // It leads through a map's relay, and carries while no other path does.
   bool relayed() const { return relayed_; }
   void SetRelayed(bool relayed) { relayed_ = relayed; }
@@ -180,9 +182,11 @@ class Path {
 
   // Whether the port can reach the endpoint; `reason` says why not. A path that becomes usable is probed at once.
   bool SetUsable(Instant now, bool usable, absl::string_view reason);
-  // The peer says that the port which the path leads to has gone down. As for any lost path, only an answer to a probe
-  // that is sent from now on shows otherwise.
-  bool SetRemoteDown(Instant now);
+  // The peer says that the port which the path leads to has gone down. It is probed soon.
+  bool SetRemoteDown(Instant now, const Timers& timers);
+  // By which the peer has shown that this port of its works. What it said of the port before is no news.
+  NewestSealed& proof() { return proof_; }
+  const NewestSealed& proof() const { return proof_; }
   // There is no session with the peer any more.
   bool Disconnect(Instant now, absl::string_view reason);
   // An answer, if it is to a challenge of this path. A path that turns out to lead to another port of the peer is new
@@ -325,9 +329,10 @@ class Path {
   uint64_t heard_number_ = 0;  // of the peer's probe that HearSilence saw last
   bool in_use_ = false;
   bool learned_ = false;
-  bool hairpin_ = false;
+  Instant hairpin_until_ = Instant::min();
   bool relayed_ = false;
   bool remote_down_ = false;
+  NewestSealed proof_;
   bool doubted_ = false;  // TakeDoubt has said so
   bool carries_ = false;
   Instant carries_changed_{};

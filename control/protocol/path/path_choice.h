@@ -24,7 +24,7 @@ inline bool IsBetter(const Path& a, const Path& b, Instant now) {
   if (a.relayed() != b.relayed()) return b.relayed();
   if (Eighths(a, now) != Eighths(b, now)) return Eighths(a, now) > Eighths(b, now);
   if (a.learned() != b.learned()) return b.learned();
-  if (a.hairpin() != b.hairpin()) return b.hairpin();
+  if (a.hairpin(now) != b.hairpin(now)) return b.hairpin(now);
   if (a.carries() != b.carries()) return a.carries();
   return a.rtt().value_or(Duration::max()) < b.rtt().value_or(Duration::max());
 }

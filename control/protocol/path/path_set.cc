@@ -105,6 +105,18 @@ bool PathSet::HaveExactly(Instant now, std::span<const Wanted> wanted, PathId* n
   return changed;
 }
 
+bool PathSet::SetOutside(Instant now, std::span<const wire::IpAddress> outside) {
+  bool changed = false;
+  for (Path& path : paths_) {
+    const bool is_outside =
+        std::find(outside.begin(), outside.end(), path.route().remote.address) != outside.end();
+    if (is_outside == (path.hairpin_until() == kNever)) continue;
+    changed |= is_outside != path.hairpin(now);
+    path.SetHairpin(is_outside ? kNever : now + kHairpinStays);
+  }
+  return changed;
+}
+
 bool PathSet::HandleTimeouts(Instant now) {
   bool changed = false;
   uint32_t shrunk = std::numeric_limits<uint32_t>::max();
@@ -220,6 +232,7 @@ Instant PathSet::NextElection(Instant now) const {
       next = std::min(next, path.since() + kRelayOverlap);
     if (path.active() && path.delivery_until() > now) next = std::min(next, path.delivery_until());
     if (JustLost(path, now)) next = std::min(next, path.last_active() + kLostCarries);
+    if (path.hairpin(now)) next = std::min(next, path.hairpin_until());
   }
   return next;
 }

@@ -36,19 +36,10 @@ class PathSet {
   // Pairs that have no path because the others need all of kMaxPaths.
   size_t without_room() const { return without_room_; }
 
-  // Where maps see us: a path there is a hairpin, and stays one. When our NAT gets another outside address, the path to
-  // the one before is no better than that to the new one, but about to die. True when that changed for any path.
-  bool SetOutside(std::span<const wire::IpAddress> outside) {
-    bool changed = false;
-    for (Path& path : paths_) {
-      if (path.hairpin() ||
-          std::find(outside.begin(), outside.end(), path.route().remote.address) == outside.end())
-        continue;
-      path.SetHairpin(true);
-      changed = true;
-    }
-    return changed;
-  }
+  // Where maps see us: a path there is a hairpin, and stays one for some time. When our NAT gets another outside address,
+  // the path to the one before is no better than that to the new one, but about to die. True when that changed for any
+  // path.
+  bool SetOutside(Instant now, std::span<const wire::IpAddress> outside);
 
   // Time passes for each path. Where a size turns out to be too large, all paths that use a larger one ask for theirs
   // at once: they may share the hop, and large payloads go where the size is said to be large. True when anything

@@ -216,5 +216,49 @@ TEST_F(PortsDownTest, OneOfASessionBeforeIsWorthNothing) {
   EXPECT_EQ(net.node(1).version(), version);
 }
 
+// It goes over each path at once, and one of them takes longer than the port's return.
+TEST(PortsDown, ACopyThatComesLateIsNoNews) {
+  VirtualNet net({.ports = {3, 3}});
+  for (const int port : {0, 1, 2}) net.DelayBoth(0, 2, 1, port, 300ms);
+  net.Introduce(0, 1);
+  net.Talk(0, 1);
+  net.Run(5s);
+  ASSERT_EQ(net.ActivePaths(1, 0), 9u);
+  net.PortDown(0, 0);
+  net.Run(30ms);
+  ASSERT_EQ(net.Path(1, 0, 0, 0).state, PathState::kLost);
+  net.PortUp(0, 0);
+  const auto is_back = [&] { return net.Path(1, 0, 0, 0).state == PathState::kActive; };
+  ASSERT_TRUE(net.RunUntil(is_back, 100ms));
+  for (int i = 0; i < 1000; ++i) {
+    net.Run(1ms);
+    ASSERT_TRUE(is_back()) << i;
+  }
+}
+
+// Somebody on one link lets it through when he likes.
+TEST_F(PortsDownTest, OneThatWasHeldBackIsNoNews) {
+  Meet();
+  const auto held = *net.Peer(0, 1).session->Seal(net.now(), net.node(0).identity().engine(),
+                                                  EncodeControlMessage(PortsDown{.ports = {1}}));
+  net.Talk(0, 1);
+  net.Run(5s);
+  const uint64_t version = net.node(1).version();
+  net.Inject(1, 0, net.EndpointOf(0, 0), held);
+  net.Run(1ms);
+  EXPECT_EQ(net.ActivePaths(1, 0), 4u);
+  EXPECT_EQ(net.node(1).version(), version);
+}
+
+// Idle paths are probed seldom, and one that is lost is not.
+TEST_F(PortsDownTest, AnIdlePathIsBackSoonToo) {
+  Meet();
+  net.Run(10min);
+  Say({1});
+  net.Run(1ms);
+  ASSERT_EQ(net.ActivePaths(1, 0), 2u);
+  EXPECT_TRUE(net.RunUntil([&] { return net.ActivePaths(1, 0) == 4; }, 1s));
+}
+
 }  // namespace
 }  // namespace warp::protocol
