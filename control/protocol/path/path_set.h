@@ -36,9 +36,9 @@ class PathSet {
   // Pairs that have no path because the others need all of kMaxPaths.
   size_t without_room() const { return without_room_; }
 
-  // Where maps see us: a path there is a hairpin, and stays one for some time. When our NAT gets another outside address,
-  // the path to the one before is no better than that to the new one, but about to die. True when that changed for any
-  // path.
+  // Where maps see us: a path there is a hairpin, and stays one for some time. When our NAT gets another outside
+  // address, the path to the one before is no better than that to the new one, but about to die. True when that changed
+  // for any path.
   bool SetOutside(Instant now, std::span<const wire::IpAddress> outside);
 
   // Time passes for each path. Where a size turns out to be too large, all paths that use a larger one ask for theirs

@@ -455,7 +455,8 @@ TEST(LanDiscovery, AnotherAddressIsToldAtOnce) {
   EXPECT_EQ(lan.Found(0, 1), (std::vector<wire::Endpoint>{{other, 13116}}));
 }
 
-// Two nodes that are connected get another port each, such as a VLAN, and one does not hear the other's first word there.
+// Two nodes that are connected get another port each, such as a VLAN, and one does not hear the other's first word
+// there.
 TEST(LanDiscovery, WhoIsConnectedIsFoundOnAnotherPortWithinSeconds) {
   Switch lan(2);
   for (const int n : {0, 1}) {
