@@ -79,6 +79,20 @@ echo_up() {
   listening B 9001
 }
 
+# on_switches NAME…: nodes find each other by what they announce on these switches, bridges of the namespace S, and by
+# nothing else.
+on_switches() {
+  with_map=no
+  node_options="discover: lan"
+  lab_families=46
+  namespace S
+  local name
+  for name in "$@"; do
+    ip -n S link add "$name" type bridge
+    ip -n S link set "$name" up
+  done
+}
+
 # traffic RATE SIZE: sends in the background until traffic_end. The result is then in $lab/gauge.json.
 traffic() {
   ip netns exec A "$warp" gauge tx --to "$(gate 9000)" --await-echo --seconds 0 --rate "$1" --size "$2" --json \

@@ -6,12 +6,7 @@
 #   B wan0 - pb | S (a bridge)
 #   C wan0 - pc |
 . "$(dirname "$0")/_init.sh"
-with_map=no
-node_options="discover: lan"
-lab_families=46
-namespace S
-ip -n S link add switch type bridge
-ip -n S link set switch up
+on_switches switch
 # plug A 192.0.2.1 fd00:2::1: the site's interface, and its cable to the switch.
 plug() {
   namespace "$1"

@@ -5,14 +5,7 @@
 #   A wan0 - | S0 | - wan0 B      A wan1 - | S1 | - wan1 B
 #            |    | - wan0 C (floods)
 . "$(dirname "$0")/_init.sh"
-with_map=no
-node_options="discover: lan"
-lab_families=46
-namespace S
-for ((i = 0; i < 2; i++)); do
-  ip -n S link add "s$i" type bridge
-  ip -n S link set "s$i" up
-done
+on_switches s0 s1
 # plug A 0: the site's interface, and its cable to that switch.
 plug() {
   veth "$1" "wan$2" $((10 + $2)) S "p${1,}$2" $((20 + 2 * $(number_of "$1") + $2))

@@ -6,12 +6,7 @@
 #   C wan0 (no tag), on A's host          | S bridge |
 #                                         |          |- pb - wan0 B (no tag, VLANs 10 and 20)
 . "$(dirname "$0")/_init.sh"
-with_map=no
-node_options="discover: lan"
-lab_families=46
-namespace S
-ip -n S link add switch type bridge
-ip -n S link set switch up
+on_switches switch
 for site in A B D; do
   namespace $site
   veth $site wan0 10 S "p${site,}" $((20 + $(number_of $site)))
